@@ -1,0 +1,80 @@
+import type { EventBatch } from './batch.ts'
+import type { StoredEvent } from './event.ts'
+
+/**
+ * Makes batches durable. This file is the whole contract between the receiver and a store; every exporter,
+ * third-party ones included, runs the conformance suite of `@agentic-hooks/events/testing`.
+ */
+export interface Exporter {
+  readonly name: string
+  /** true: a batch that arrives again is stored once (PostgreSQL). false: at least once, ids stay the same (JSONL). */
+  readonly idempotent: boolean
+  start(): Promise<void>
+  /** Rejects with the reason while `export` would fail. */
+  health(): Promise<void>
+  /**
+   * Resolves once every event of the batch is durable. Rejects with PermanentExportError when the same batch
+   * can never succeed; any other error means "retry later". A batch may arrive again (at-least-once): the
+   * event id identifies duplicates. The exporter may keep the batch, which never changes. An aborted signal
+   * means that nobody waits any more: the exporter may reject, and may still store the batch.
+   */
+  export(batch: EventBatch, signal: AbortSignal): Promise<ExportResult>
+  /** Safe before start() and when called twice. Resolves when everything accepted is durable. */
+  shutdown(): Promise<void>
+}
+
+/** `stored + duplicates + rejected.length` is the number of events in the batch. */
+export interface ExportResult {
+  readonly stored: number
+  readonly duplicates: number
+  readonly rejected: readonly Rejection[]
+}
+
+/** One event that can never be stored, and why. */
+export interface Rejection {
+  readonly eventId: string
+  readonly reason: string
+}
+
+/**
+ * What the module of an exporter exports as `createExporter`, so that the receiver can load it by package
+ * name. Throws an Error that names the option, its value and what is allowed.
+ */
+export type CreateExporter = (options: Readonly<Record<string, unknown>>) => Exporter
+
+/** An exporter that can also answer questions. */
+export interface EventReader {
+  /** Matching events by time, then by event id, oldest first. */
+  query(query: EventQuery): AsyncIterable<StoredEvent>
+  /** One summary a session that has matching events, the latest started first. */
+  sessions(query: EventQuery): Promise<SessionSummary[]>
+}
+
+/** Every given condition must hold. */
+export interface EventQuery {
+  readonly sessionId?: string
+  readonly eventTypes?: readonly string[]
+  /** Inclusive. */
+  readonly from?: Date
+  /** Exclusive. */
+  readonly to?: Date
+  /** Most events or sessions returned. Default: no limit. */
+  readonly limit?: number
+}
+
+export interface SessionSummary {
+  readonly sessionId: string
+  readonly startedAt: Date
+  readonly lastEventAt: Date
+  readonly events: number
+  /** Tools started. */
+  readonly tools: number
+  /** Tools completed with `data.success` false, and errors. */
+  readonly failures: number
+  /** Tools blocked. */
+  readonly blocked: number
+}
+
+export function isEventReader(exporter: Exporter): exporter is Exporter & EventReader {
+  return 'query' in exporter && 'sessions' in exporter
+}

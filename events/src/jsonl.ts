@@ -1,0 +1,112 @@
+import type { EventRecord } from './batch.ts'
+import { InvalidEventError } from './errors.ts'
+import { decodeEvent } from './event-json.ts'
+import { encodeJsonString, isJsonObject, parseJson } from './json.ts'
+import { formatTimestamp } from './time.ts'
+import { uuidFromText } from './uuid.ts'
+
+/** Bytes of a line's keys, punctuation, ids and time; more than the longest that they can be. */
+const LINE_OVERHEAD_BYTES = 512
+/** The most bytes that one UTF-16 unit takes as JSON in UTF-8 (`\u001f`). */
+const JSON_BYTES_PER_UNIT = 6
+
+/** The events as JSONL: one line each, every line ended. */
+export function encodeLines(events: readonly EventRecord[]): Buffer {
+  let boundBytes = 0
+  for (const event of events) boundBytes += lineBoundBytes(event)
+  const lines = Buffer.allocUnsafe(boundBytes)
+  let offset = 0
+  for (const event of events) offset = writeLine(lines, offset, event)
+  return lines.subarray(0, offset)
+}
+
+function lineBoundBytes(event: EventRecord): number {
+  const names =
+    event.eventType.length +
+    event.sessionId.length +
+    (event.workflowId?.length ?? 0) +
+    (event.phaseId?.length ?? 0) +
+    (event.milestoneId?.length ?? 0)
+  return (
+    LINE_OVERHEAD_BYTES +
+    names * JSON_BYTES_PER_UNIT +
+    event.data.byteLength +
+    (event.attributes?.byteLength ?? 0) +
+    (event.origin?.resource?.byteLength ?? 0) +
+    (event.origin?.scope?.byteLength ?? 0)
+  )
+}
+
+function writeLine(lines: Buffer, start: number, event: EventRecord): number {
+  const head =
+    `{"event_id":"${event.eventId}","event_type":${encodeJsonString(event.eventType)}` +
+    `,"session_id":${encodeJsonString(event.sessionId)},"workflow_id":${encodeName(event.workflowId)}` +
+    `,"phase_id":${encodeName(event.phaseId)},"milestone_id":${encodeName(event.milestoneId)},"data":`
+  let offset = start + lines.write(head, start)
+  offset = copy(lines, offset, event.data)
+  let tail = `,"timestamp":"${formatTimestamp(event.timestampMicros)}"`
+  if (event.traceId) tail += `,"trace_id":"${event.traceId}"`
+  if (event.spanId) tail += `,"span_id":"${event.spanId}"`
+  if (event.severity !== null) tail += `,"severity":${event.severity}`
+  offset += lines.write(tail, offset, 'latin1')
+  offset = writeMember(lines, offset, ',"attributes":', event.attributes)
+  offset = writeMember(lines, offset, ',"resource":', event.origin?.resource)
+  offset = writeMember(lines, offset, ',"scope":', event.origin?.scope)
+  return offset + lines.write('}\n', offset, 'latin1')
+}
+
+function encodeName(name: string | null): string {
+  return name === null ? 'null' : encodeJsonString(name)
+}
+
+function writeMember(
+  lines: Buffer,
+  offset: number,
+  key: string,
+  json: Uint8Array | null | undefined,
+): number {
+  return json ? copy(lines, offset + lines.write(key, offset, 'latin1'), json) : offset
+}
+
+function copy(lines: Buffer, offset: number, bytes: Uint8Array): number {
+  lines.set(bytes, offset)
+  return offset + bytes.byteLength
+}
+
+const KNOWN_KEYS: ReadonlySet<string> = new Set([
+  'event_id',
+  'event_type',
+  'session_id',
+  'workflow_id',
+  'phase_id',
+  'milestone_id',
+  'data',
+  'timestamp',
+  'trace_id',
+  'span_id',
+  'severity',
+  'attributes',
+  'resource',
+  'scope',
+])
+
+/**
+ * The event of one line, the older flat lines included: their other keys go to `data`, a missing session is
+ * empty, and a missing event_id is derived from the line, so that reading it twice gives the same event.
+ * @throws SyntaxError when the line is not JSON
+ * @throws InvalidEventError when it is not an event
+ */
+export function decodeLine(line: string): EventRecord {
+  const value = parseJson(line)
+  if (!isJsonObject(value)) throw new InvalidEventError([{ path: '', message: 'must be a JSON object' }])
+  const flat = Object.entries(value).filter(([key]) => !KNOWN_KEYS.has(key))
+  const data = flat.length
+    ? { ...Object.fromEntries(flat), ...(isJsonObject(value.data) ? value.data : {}) }
+    : value.data
+  return decodeEvent({
+    ...value,
+    data,
+    session_id: value.session_id ?? '',
+    event_id: value.event_id ?? uuidFromText(line.trim()),
+  })
+}

@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config'
+
+const conditions = ['@agentic-hooks/source', 'node', 'import']
+
+const project = (root: string) => ({
+  extends: true as const,
+  test: { name: root, root, include: ['test/**/*.test.ts'] },
+})
+
+export default defineConfig({
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: {
+    projects: ['events', 'exporters/jsonl', 'exporters/postgres', 'instrumentation', 'receiver', 'bench'].map(
+      project,
+    ),
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+})
