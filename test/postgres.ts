@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { Client } from 'pg'
+import { startContainer } from './postgres-container.ts'
+import { startEmbedded } from './postgres-embedded.ts'
+
+/** A real PostgreSQL for tests and benches. */
+export interface PostgresServer {
+  /** A superuser's URL of the database `postgres`. */
+  readonly url: string
+  /** Where it comes from, for a report: `TEST_DATABASE_URL`, `docker` or `embedded`. */
+  readonly source: string
+  /** A fresh, empty database's URL. */
+  createDatabase(): Promise<string>
+  /** The orderly way: connections are ended, then the server is started again. */
+  restart(): Promise<void>
+  /** SIGKILL to the postmaster, as a crash of the machine does it; `start` brings the server back. */
+  kill(): Promise<void>
+  start(): Promise<void>
+  /** Stops every process of the server where it is (SIGSTOP), so that clients see one that hangs. */
+  pause(): Promise<void>
+  resume(): Promise<void>
+  /** Ends the server and removes its files. */
+  stop(): Promise<void>
+}
+
+export interface PostgresOptions {
+  /** Major version. Default: 18, or whatever TEST_DATABASE_URL offers. */
+  readonly version?: 15 | 18
+  /** For tests that kill, pause or configure the server: never the one that TEST_DATABASE_URL names. */
+  readonly owned?: boolean
+  /** Settings as in postgresql.conf. Implies the embedded binaries: a container would not see files they name. */
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+/** How each kind of server is driven; `startPostgres` adds what all have in common. */
+export type ServerControl = Omit<PostgresServer, 'createDatabase'>
+
+/**
+ * The server that TEST_DATABASE_URL names, else one in a container where a Docker engine answers, else the
+ * embedded binaries, ready in about a second. The caller stops it.
+ */
+export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  const server = await startServer(options)
+  const databases: string[] = []
+  return {
+    ...server,
+    async createDatabase() {
+      const name = `test_${randomUUID().replaceAll('-', '')}`
+      await execute(server.url, `CREATE DATABASE ${name} TEMPLATE template0`)
+      databases.push(name)
+      const url = new URL(server.url)
+      url.pathname = name
+      return url.href
+    },
+    async stop() {
+      if (server.source === 'TEST_DATABASE_URL') {
+        for (const name of databases) await execute(server.url, `DROP DATABASE ${name} WITH (FORCE)`)
+      }
+      await server.stop()
+    },
+  }
+}
+
+async function startServer({ version, owned, settings }: PostgresOptions): Promise<ServerControl> {
+  const external = process.env.TEST_DATABASE_URL
+  if (external && !owned && !version && !settings) return externalServer(external)
+  const docker = process.env.DOCKER_HOST || existsSync('/var/run/docker.sock')
+  if (docker && !settings) {
+    try {
+      return await startContainer(version ?? 18)
+    } catch (error) {
+      console.warn(`No PostgreSQL container (${error}); the embedded binaries are used instead.`)
+    }
+  }
+  return startEmbedded(version ?? 18, settings ?? {})
+}
+
+function externalServer(url: string): ServerControl {
+  const refuse = () =>
+    Promise.reject(new Error('The server of TEST_DATABASE_URL is not ours to stop; ask for `owned: true`.'))
+  return {
+    url,
+    source: 'TEST_DATABASE_URL',
+    restart: refuse,
+    kill: refuse,
+    start: refuse,
+    pause: refuse,
+    resume: refuse,
+    stop: () => Promise.resolve(),
+  }
+}
+
+/** Runs one statement on a connection of its own. */
+export async function execute(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new Client({ connectionString: url })
+  client.on('error', () => {}) // the failing call reports it
+  await client.connect()
+  try {
+    return (await client.query(sql)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address ? address.port : 0
+}
