@@ -2,7 +2,7 @@ import type { EventRecord } from './batch.ts'
 import { Attribute } from './conventions.ts'
 import { type FieldError, InvalidEventError } from './errors.ts'
 import { type EventData, type HookEvent, MAX_NAME_LENGTH, MAX_TIMESTAMP_MICROS } from './event.ts'
-import { isJsonObject, jsonBytes, storableText } from './json.ts'
+import { describeJson, isJsonObject, jsonBytes, storableText } from './json.ts'
 import { type Micros, nowMicros, parseTimestamp } from './time.ts'
 import { toUuid, uuidv7Millis } from './uuid.ts'
 
@@ -92,7 +92,7 @@ class Fields {
   text(key: string): string | null {
     const value = this.#value[key] ?? null
     if (value === null || typeof value === 'string') return value
-    return this.#wrong(key, `must be a string, not ${describe(value)}`)
+    return this.#wrong(key, `must be a string, not ${describeJson(value)}`)
   }
 
   name(key: string, { required = false } = {}): string | null {
@@ -105,7 +105,7 @@ class Fields {
   object(key: string): EventData | null {
     const value = this.#value[key] ?? null
     if (value === null || isJsonObject(value)) return value
-    return this.#wrong(key, `must be an object, not ${describe(value)}`)
+    return this.#wrong(key, `must be an object, not ${describeJson(value)}`)
   }
 
   severity(key: string): number | null {
@@ -145,11 +145,13 @@ class Fields {
 function toMicros(value: unknown): Micros | null {
   if (typeof value === 'string') return parseTimestamp(value)
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.getTime() * 1000
-  if (typeof value !== 'number') return null
-  // As pydantic reads numbers, which the original service did: seconds up to 2e10, milliseconds above.
-  return Math.floor(Math.abs(value) <= 2e10 ? value * 1e6 : value * 1e3)
+  return typeof value === 'number' ? numberToMicros(value) : null
 }
 
-function describe(value: unknown): string {
-  return Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
+/** As pydantic reads numbers, which the original service did: seconds up to 2e10, milliseconds above. */
+function numberToMicros(value: number): Micros {
+  const fractionDigits = Math.abs(value) <= 2e10 ? 6 : 3
+  // Shifts the point in the text: multiplying 1795361760.123456 by a million is often a microsecond short.
+  const [whole, fraction = ''] = String(value).split('.')
+  return Number(whole + fraction.padEnd(fractionDigits, '0').slice(0, fractionDigits))
 }

@@ -14,9 +14,12 @@ export function storableText(text: string): string {
   return UNSTORABLE.test(text) ? text.toWellFormed().replaceAll('\0', '\uFFFD') : text
 }
 
+/** Text that is its own JSON between quotes: most names are, and testing is cheaper than JSON.stringify. */
+const PLAIN_ASCII = /^[ !#-[\]-~]*$/
+
 /** The JSON of a string as every exporter stores it. */
 export function encodeJsonString(text: string): string {
-  return JSON.stringify(storableText(text))
+  return PLAIN_ASCII.test(text) ? `"${text}"` : JSON.stringify(storableText(text))
 }
 
 /**
@@ -64,8 +67,16 @@ export function isJsonObject(value: unknown): value is EventData {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawJson(value)
 }
 
+/** What parsed JSON is, for error messages. */
+export function describeJson(value: unknown): string {
+  if (value === null || value === undefined) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'object') return isRawJson(value) ? 'a number' : 'an object'
+  return `a ${typeof value}`
+}
+
 /** An integer of 16 digits or more, or an exponent of three, outside a string (or, harmlessly, inside one). */
-const MAY_LOSE_DIGITS = /[-:,[\s]\d{16}|[eE]\+?\d{3}/
+const MAY_LOSE_DIGITS = /(?:^|[-:,[\s])\d{16}|[eE]\+?\d{3}/
 
 /**
  * JSON.parse that keeps integers beyond 2^53 as they were written ({@link encodeJson} writes them back) and
@@ -73,7 +84,14 @@ const MAY_LOSE_DIGITS = /[-:,[\s]\d{16}|[eE]\+?\d{3}/
  * @throws SyntaxError
  */
 export function parseJson(text: string): unknown {
-  return JSON.parse(text, MAY_LOSE_DIGITS.test(text) ? keepDigits : undefined)
+  if (!MAY_LOSE_DIGITS.test(text)) return JSON.parse(text)
+  try {
+    return JSON.parse(text, keepDigits)
+  } catch (error) {
+    // A reviver overflows the stack some thousand levels deep, far below what is stored; JSON.parse does not.
+    if (error instanceof RangeError) return JSON.parse(text)
+    throw error
+  }
 }
 
 function keepDigits(_key: string, value: unknown, context?: { source?: string }): unknown {

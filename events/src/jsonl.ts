@@ -1,8 +1,9 @@
 import type { EventRecord } from './batch.ts'
 import { InvalidEventError } from './errors.ts'
+import type { EventData } from './event.ts'
 import { decodeEvent } from './event-json.ts'
 import { encodeJsonString, isJsonObject, parseJson } from './json.ts'
-import { formatTimestamp } from './time.ts'
+import { formatTimestamp, type Micros, nowMicros } from './time.ts'
 import { uuidFromText } from './uuid.ts'
 
 /** Bytes of a line's keys, punctuation, ids and time; more than the longest that they can be. */
@@ -48,6 +49,7 @@ function writeLine(lines: Buffer, start: number, event: EventRecord): number {
   if (event.traceId) tail += `,"trace_id":"${event.traceId}"`
   if (event.spanId) tail += `,"span_id":"${event.spanId}"`
   if (event.severity !== null) tail += `,"severity":${event.severity}`
+  if (!event.attributes && !event.origin) return offset + lines.write(`${tail}}\n`, offset, 'latin1')
   offset += lines.write(tail, offset, 'latin1')
   offset = writeMember(lines, offset, ',"attributes":', event.attributes)
   offset = writeMember(lines, offset, ',"resource":', event.origin?.resource)
@@ -73,15 +75,19 @@ function copy(lines: Buffer, offset: number, bytes: Uint8Array): number {
   return offset + bytes.byteLength
 }
 
-const KNOWN_KEYS: ReadonlySet<string> = new Set([
+/** Keys of a line that are not data, whatever its age. */
+const FLAT_KEYS = [
   'event_id',
   'event_type',
   'session_id',
   'workflow_id',
   'phase_id',
   'milestone_id',
-  'data',
   'timestamp',
+] as const
+const KEYS: ReadonlySet<string> = new Set([
+  ...FLAT_KEYS,
+  'data',
   'trace_id',
   'span_id',
   'severity',
@@ -91,22 +97,35 @@ const KNOWN_KEYS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * The event of one line, the older flat lines included: their other keys go to `data`, a missing session is
- * empty, and a missing event_id is derived from the line, so that reading it twice gives the same event.
+ * The event of one line; a missing session is empty, and a missing event_id is derived from the line, so that
+ * reading it twice gives the same event. A line without `data` is one of the older flat lines, which knew no
+ * OpenTelemetry fields: all its other keys are data.
+ * @param receivedAtMicros the time of a line that names none
  * @throws SyntaxError when the line is not JSON
  * @throws InvalidEventError when it is not an event
  */
-export function decodeLine(line: string): EventRecord {
+export function decodeLine(line: string, receivedAtMicros: Micros = nowMicros()): EventRecord {
   const value = parseJson(line)
   if (!isJsonObject(value)) throw new InvalidEventError([{ path: '', message: 'must be a JSON object' }])
-  const flat = Object.entries(value).filter(([key]) => !KNOWN_KEYS.has(key))
-  const data = flat.length
-    ? { ...Object.fromEntries(flat), ...(isJsonObject(value.data) ? value.data : {}) }
-    : value.data
-  return decodeEvent({
-    ...value,
-    data,
-    session_id: value.session_id ?? '',
-    event_id: value.event_id ?? uuidFromText(line.trim()),
-  })
+  const event = 'data' in value ? withExtraData(value) : fromFlat(value)
+  event.session_id ??= ''
+  event.event_id ||= uuidFromText(line.trim())
+  return decodeEvent(event, '', receivedAtMicros)
+}
+
+/** A line as it is written today, with the keys it does not know moved to its data. */
+function withExtraData(value: EventData): EventData {
+  const extra = Object.entries(value).filter(([key]) => !KEYS.has(key))
+  if (!extra.length || !isJsonObject(value.data ?? {})) return value
+  return { ...value, data: { ...Object.fromEntries(extra), ...(value.data as EventData | null) } }
+}
+
+function fromFlat(value: EventData): EventData {
+  const data = { ...value }
+  const event: EventData = { data }
+  for (const key of FLAT_KEYS) {
+    event[key] = value[key]
+    delete data[key]
+  }
+  return event
 }

@@ -2,7 +2,7 @@
 export type Micros = number
 
 const ISO_8601 =
-  /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s?(?:Z|([+-])(\d\d):?(\d\d)?)?$/i
+  /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s?(?:Z|([+-])([01]\d|2[0-3]):?([0-5]\d)?)?$/i
 
 export function nowMicros(): Micros {
   return Date.now() * 1000
