@@ -1,0 +1,54 @@
+import { Client, type ClientConfig } from 'pg'
+import type { ResolvedOptions } from './options.ts'
+
+export type ConnectionOptions = Pick<ResolvedOptions, 'databaseUrl' | 'connectTimeoutMillis' | 'logger'>
+
+const KEEP_ALIVE_MILLIS = 10_000
+
+/**
+ * A connection that is ready for queries. As with libpq, `sslmode=prefer` (the default) falls back to plain text
+ * when the server offers no TLS.
+ */
+export async function connect(options: ConnectionOptions): Promise<Client> {
+  const sslmode = sslModeOf(options.databaseUrl)
+  try {
+    return await connectWith(clientConfig(options, sslmode))
+  } catch (error) {
+    if (sslmode === 'prefer' && isWithoutTls(error)) return connectWith(clientConfig(options, 'disable'))
+    throw error
+  }
+}
+
+async function connectWith(config: ClientConfig): Promise<Client> {
+  const client = new Client(config)
+  // Whoever uses the connection learns of its loss from the query that fails.
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
+
+function isWithoutTls(error: unknown): boolean {
+  return error instanceof Error && error.message === 'The server does not support SSL connections'
+}
+
+function clientConfig(options: ConnectionOptions, sslmode: string): ClientConfig {
+  const url = new URL(options.databaseUrl)
+  url.searchParams.set('sslmode', sslmode)
+  url.searchParams.set('uselibpqcompat', 'true')
+  return {
+    connectionString: url.href,
+    connectionTimeoutMillis: options.connectTimeoutMillis,
+    fallback_application_name: 'agentic-hooks',
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MILLIS,
+  }
+}
+
+/** `allow` (plain text first) is taken for `prefer`, which is never the weaker of the two. */
+function sslModeOf(databaseUrl: string): string {
+  const url = new URL(databaseUrl)
+  const host = url.searchParams.get('host') ?? decodeURIComponent(url.hostname)
+  if (host.startsWith('/')) return 'disable' // a Unix socket
+  const mode = url.searchParams.get('sslmode') ?? process.env.PGSSLMODE ?? 'prefer'
+  return mode === 'allow' ? 'prefer' : mode
+}

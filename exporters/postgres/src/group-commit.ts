@@ -1,0 +1,125 @@
+import type { EventBatch, ExportResult } from '@agentic-hooks/events'
+import type { ResolvedOptions } from './options.ts'
+import { byKey, PendingBatch } from './pending-batch.ts'
+import { KnownResources } from './resources.ts'
+import { UnavailableError } from './sqlstate.ts'
+import { Writer } from './writer.ts'
+
+/**
+ * Batches wait only while every connection is busy; one that is free takes as many of them as fit into
+ * `maxGroupBytes` and commits them together.
+ *
+ * New until `open()`, then open; `close()` refuses new batches, settles the accepted ones and ends the
+ * connections. While every connection is lost, batches are refused with the reason.
+ */
+export class GroupCommit {
+  readonly #options: ResolvedOptions
+  readonly #writers: readonly Writer[]
+  readonly #queue: PendingBatch[] = []
+  readonly #unsettled = new Set<Promise<unknown>>()
+  #pendingBytes = 0
+  #refusal: UnavailableError | null = new UnavailableError('the exporter is not started')
+  #closed = false
+  #lostAtMillis: number | null = null
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options
+    const resources = new KnownResources()
+    this.#writers = Array.from(
+      { length: options.connections },
+      () =>
+        new Writer(options, resources, {
+          ready: () => this.#regained(),
+          lost: (error) => this.#lost(error),
+        }),
+    )
+  }
+
+  /** Why a batch would be refused now. */
+  get refusal(): UnavailableError | null {
+    return this.#refusal
+  }
+
+  async open(): Promise<void> {
+    await Promise.all(this.#writers.map((writer) => writer.open()))
+    this.#refusal = null
+  }
+
+  async add(batch: EventBatch, signal: AbortSignal): Promise<ExportResult> {
+    signal.throwIfAborted()
+    if (this.#refusal) throw this.#refusal
+    if (this.#pendingBytes >= this.#options.maxQueuedBytes) {
+      throw new UnavailableError(
+        `PostgreSQL does not keep up: ${this.#pendingBytes} bytes wait, maxQueuedBytes is ${this.#options.maxQueuedBytes}`,
+      )
+    }
+    const pending = new PendingBatch(batch)
+    const abort = () => this.#abort(pending, signal)
+    signal.addEventListener('abort', abort, { once: true })
+    this.#pendingBytes += batch.byteLength
+    this.#unsettled.add(pending.durable)
+    this.#queue.push(pending)
+    this.#pump()
+    try {
+      return await pending.durable
+    } finally {
+      this.#pendingBytes -= batch.byteLength
+      this.#unsettled.delete(pending.durable)
+      signal.removeEventListener('abort', abort)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#refusal = new UnavailableError('the exporter is shut down')
+    await Promise.allSettled(this.#unsettled)
+    await Promise.all(this.#writers.map((writer) => writer.close()))
+  }
+
+  #pump(): void {
+    for (const writer of this.#writers) {
+      if (this.#queue.length === 0) return
+      if (writer.ready) void writer.write(this.#takeGroup()).then(() => this.#pump())
+    }
+  }
+
+  #takeGroup(): PendingBatch[] {
+    const group: PendingBatch[] = []
+    let bytes = 0
+    for (const batch of this.#queue) {
+      bytes += batch.rows.message.byteLength
+      if (group.length > 0 && bytes > this.#options.maxGroupBytes) break
+      group.push(batch)
+    }
+    this.#queue.splice(0, group.length)
+    // Batches that arrive twice meet in the same order on every connection (see PendingBatch).
+    return group.sort((a, b) => byKey(a.rows.events[0]!, b.rows.events[0]!))
+  }
+
+  #abort(pending: PendingBatch, { reason }: AbortSignal): void {
+    const index = this.#queue.indexOf(pending)
+    if (index < 0) return // It is being written; its outcome is the answer.
+    this.#queue.splice(index, 1)
+    pending.reject(reason)
+  }
+
+  #lost(error: UnavailableError): void {
+    if (this.#closed || this.#writers.some(({ connected }) => connected)) return
+    if (this.#lostAtMillis === null) {
+      this.#lostAtMillis = Date.now()
+      this.#options.logger.warn({ reason: error.message }, 'lost PostgreSQL; connecting again')
+    }
+    this.#refusal = error
+    for (const batch of this.#queue.splice(0)) batch.reject(error)
+  }
+
+  #regained(): void {
+    if (this.#lostAtMillis !== null) {
+      const outageMillis = Date.now() - this.#lostAtMillis
+      this.#options.logger.info({ outageMillis }, 'PostgreSQL is back')
+      this.#lostAtMillis = null
+    }
+    if (!this.#closed) this.#refusal = null
+    this.#pump()
+  }
+}

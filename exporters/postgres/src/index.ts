@@ -1,0 +1,3 @@
+export { createExporter, PostgresExporter } from './exporter.ts'
+export type { Logger, PostgresExporterOptions } from './options.ts'
+export { UnavailableError } from './sqlstate.ts'

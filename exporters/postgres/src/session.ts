@@ -1,0 +1,25 @@
+import type { Client } from 'pg'
+import type { ResolvedOptions } from './options.ts'
+import { UnavailableError } from './sqlstate.ts'
+
+/**
+ * Makes a fresh connection fit for durable writes.
+ * @throws UnavailableError when the server cannot take writes
+ */
+export async function prepareSession(client: Client, options: ResolvedOptions): Promise<void> {
+  // remote_apply waits for more than on does; whoever chose it keeps it.
+  await client.query(
+    `SELECT set_config('synchronous_commit', 'on', false)
+     WHERE current_setting('synchronous_commit') <> 'remote_apply'`,
+  )
+  // The server itself gives up a little later than we do, so that no forgotten write holds locks for ever.
+  await client.query(`SET statement_timeout = ${options.writeTimeoutMillis}`)
+  const { rows } = await client.query<{ readonly: string; encoding: string }>(
+    `SELECT current_setting('transaction_read_only') AS readonly, current_setting('server_encoding') AS encoding`,
+  )
+  if (rows[0]?.readonly === 'on')
+    throw new UnavailableError('PostgreSQL: the server is read-only (a standby?)')
+  if (rows[0]?.encoding !== 'UTF8') {
+    throw new UnavailableError(`PostgreSQL: the database's encoding must be UTF8, not ${rows[0]?.encoding}`)
+  }
+}

@@ -1,0 +1,65 @@
+import { DatabaseError } from 'pg'
+
+/**
+ * What an error of PostgreSQL means for the batch that met it.
+ *
+ * - `row`: one row can never be stored; it is taken out and rejected by name.
+ * - `duplicate`: the batch, or a part of it, is already there.
+ * - `conflict`: two transactions met; the same write succeeds when it is tried again.
+ * - `reconnect`: this connection, or the server behind it, will not take writes; a new one may.
+ * - `retry`: the server is there and cannot take writes now.
+ * - `configuration`: nothing helps until a person changes something; the batch waits meanwhile.
+ */
+export type Remedy = 'row' | 'duplicate' | 'conflict' | 'reconnect' | 'retry' | 'configuration'
+
+/** By SQLSTATE, or by its class (the first two characters) where the code is not listed. */
+const REMEDIES: Readonly<Record<string, Remedy>> = {
+  '23505': 'duplicate', // unique_violation
+
+  '40P01': 'conflict', // deadlock_detected
+  '40001': 'conflict', // serialization_failure
+
+  22: 'row', // data_exception: text that is not UTF-8, JSON that is none, a time out of range, NUL
+  23: 'row', // integrity_constraint_violation: a CHECK or NOT NULL that someone added
+  54: 'row', // program_limit_exceeded: an index entry or jsonb too large, nesting beyond the stack
+  P0001: 'row', // raise_exception: a trigger that someone added refuses the row
+
+  '08': 'reconnect', // connection_exception
+  '25006': 'reconnect', // read_only_sql_transaction: failed over, this server is a standby now
+  57: 'reconnect', // operator_intervention: admin_shutdown, crash_shutdown, cannot_connect_now
+  '58': 'reconnect', // system_error: the server lost a file or its disk
+  XX: 'reconnect', // internal_error
+
+  53: 'retry', // insufficient_resources: disk_full, out_of_memory, too_many_connections
+  '55': 'retry', // object_not_in_prerequisite_state: lock_not_available
+  57014: 'retry', // query_canceled: statement_timeout
+
+  28: 'configuration', // invalid_authorization_specification: wrong password, no pg_hba.conf entry
+  '3D': 'configuration', // invalid_catalog_name: no such database
+  '3F': 'configuration', // invalid_schema_name
+  42: 'configuration', // syntax_error_or_access_rule_violation: no such table, no such privilege
+  '0A': 'configuration', // feature_not_supported
+}
+
+export function remedyOf(error: unknown): Remedy {
+  if (!(error instanceof DatabaseError) || error.code === undefined) return 'reconnect'
+  return REMEDIES[error.code] ?? REMEDIES[error.code.slice(0, 2)] ?? 'retry'
+}
+
+/** The row, from 1, that the error's context names; null when it names none. */
+export function lineOf(error: unknown): number | null {
+  const match = error instanceof DatabaseError && /^COPY \S+, line (\d+)/m.exec(error.where ?? '')
+  return match ? Number(match[1]) : null
+}
+
+/** The database cannot store events now; the same batch can be stored later. */
+export class UnavailableError extends Error {
+  override readonly name = 'UnavailableError'
+
+  static from(error: unknown): UnavailableError {
+    if (error instanceof UnavailableError) return error
+    const reason = error instanceof Error ? error.message || error.name : String(error)
+    const code = error instanceof DatabaseError && error.code ? ` (SQLSTATE ${error.code})` : ''
+    return new UnavailableError(`PostgreSQL: ${reason}${code}`, { cause: error })
+  }
+}

@@ -1,0 +1,199 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { EventRecord } from '@agentic-hooks/events'
+import type { Client } from 'pg'
+import { connect } from './connection.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { PendingBatch, Rows } from './pending-batch.ts'
+import type { KnownResources } from './resources.ts'
+import { prepareSession } from './session.ts'
+import { lineOf, remedyOf, UnavailableError } from './sqlstate.ts'
+import { copyNewRows, copyRows } from './store.ts'
+
+/** Attempts at a write that meets another transaction, before its batches are rejected. */
+const MAX_ATTEMPTS = 8
+const CONFLICT_DELAY_MILLIS = 20
+const FIRST_RECONNECT_MILLIS = 50
+const MAX_RECONNECT_MILLIS = 2_000
+
+export interface WriterEvents {
+  /** It can take a group. */
+  ready(): void
+  /** Its connection is lost; it connects again by itself. */
+  lost(error: UnavailableError): void
+}
+
+/**
+ * One connection, and the group of batches that it is writing.
+ *
+ *     closed --open()--> ready --write()--> writing --settled--> ready
+ *                          |                   |
+ *                          +--connection lost--+--> connecting --after waits of up to 2 s--> ready
+ *
+ * `close()` leads from everywhere to closed, for good.
+ */
+export class Writer {
+  readonly #options: ResolvedOptions
+  readonly #resources: KnownResources
+  readonly #events: WriterEvents
+  readonly #closing = new AbortController()
+  #client: Client | null = null
+  #writing = false
+
+  constructor(options: ResolvedOptions, resources: KnownResources, events: WriterEvents) {
+    this.#options = options
+    this.#resources = resources
+    this.#events = events
+  }
+
+  get connected(): boolean {
+    return this.#client !== null
+  }
+
+  get ready(): boolean {
+    return this.#client !== null && !this.#writing
+  }
+
+  async open(): Promise<void> {
+    const client = await connect(this.#options)
+    try {
+      await prepareSession(client, this.#options)
+    } catch (error) {
+      await client.end()
+      throw error
+    }
+    if (this.#closing.signal.aborted) return client.end()
+    client.once('end', () => this.#lose(client, new UnavailableError('the connection was closed')))
+    client.once('error', (error) => this.#lose(client, UnavailableError.from(error)))
+    this.#client = client
+  }
+
+  /** Settles every batch of the group, and never rejects itself. */
+  async write(group: readonly PendingBatch[]): Promise<void> {
+    this.#writing = true
+    try {
+      await this.#storeGroup(group)
+      for (const batch of group) batch.resolve()
+    } catch (error) {
+      const unavailable = UnavailableError.from(error)
+      for (const batch of group) batch.reject(unavailable)
+    }
+    this.#writing = false
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    const client = this.#client
+    this.#client = null
+    await client?.end()
+  }
+
+  async #storeGroup(group: readonly PendingBatch[]): Promise<void> {
+    try {
+      const stored = await this.#store(group.map(({ rows }) => rows))
+      group.forEach((batch, index) => {
+        batch.addStored(stored[index]!, batch.rows.events.length - stored[index]!)
+      })
+    } catch (error) {
+      if (remedyOf(error) !== 'row') throw error
+      for (const batch of group) await this.#isolate(batch, batch.rows)
+    }
+  }
+
+  /**
+   * Stores what can be stored and rejects each row that PostgreSQL refuses: the one that the error names, and of
+   * the rest each half on its own, so that a batch full of such rows costs no more than n log n.
+   */
+  async #isolate(batch: PendingBatch, rows: Rows): Promise<void> {
+    const { events } = rows
+    try {
+      const [stored = 0] = await this.#store([rows])
+      batch.addStored(stored, events.length - stored)
+      return
+    } catch (error) {
+      if (remedyOf(error) !== 'row') throw error
+      const line = events.length === 1 ? 1 : lineOf(error)
+      const refused = line === null ? undefined : events[line - 1]
+      if (refused) batch.addRejection(refused, reasonOf(error))
+      const rest: readonly EventRecord[] = refused ? events.toSpliced(events.indexOf(refused), 1) : events
+      const middle = rest.length >>> 1
+      for (const half of [rest.slice(0, middle), rest.slice(middle)]) {
+        if (half.length > 0) await this.#isolate(batch, batch.part(half))
+      }
+    }
+  }
+
+  /** How many of each were not there before. Goes the long way only when some of the rows are there already. */
+  async #store(rows: readonly Rows[]): Promise<number[]> {
+    await this.#bounded((client) =>
+      this.#resources.ensure(
+        client,
+        rows.flatMap(({ resources }) => [...resources.values()]),
+      ),
+    )
+    try {
+      await this.#bounded((client) => copyRows(client, rows))
+      return rows.map(({ events }) => events.length)
+    } catch (error) {
+      if (!isConflict(error)) throw error
+    }
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#bounded((client) => copyNewRows(client, rows))
+      } catch (error) {
+        if (!isConflict(error) || attempt === MAX_ATTEMPTS) throw error
+        await delay(Math.random() * CONFLICT_DELAY_MILLIS * attempt)
+      }
+    }
+  }
+
+  /** A server that hangs says nothing: after the time that a write may take, its connection is given up. */
+  async #bounded<T>(action: (client: Client) => Promise<T>): Promise<T> {
+    const client = this.#client
+    if (client === null) throw new UnavailableError('the connection was lost')
+    const timeoutMillis = this.#options.writeTimeoutMillis
+    const timer = setTimeout(() => {
+      client.connection.stream.destroy(new UnavailableError(`no answer within ${timeoutMillis} ms`))
+    }, timeoutMillis)
+    try {
+      return await action(client)
+    } catch (error) {
+      if (remedyOf(error) === 'reconnect') this.#lose(client, UnavailableError.from(error))
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #lose(client: Client, error: UnavailableError): void {
+    if (client !== this.#client) return
+    this.#client = null
+    client.connection.stream.destroy()
+    this.#events.lost(error)
+    void this.#reconnect()
+  }
+
+  async #reconnect(): Promise<void> {
+    const { signal } = this.#closing
+    for (let waitMillis = FIRST_RECONNECT_MILLIS; !signal.aborted; ) {
+      try {
+        await this.open()
+        if (!signal.aborted) this.#events.ready()
+        return
+      } catch (error) {
+        this.#events.lost(UnavailableError.from(error))
+      }
+      // Replicas that lost the same server do not all come back in the same instant.
+      await delay(waitMillis * (0.5 + Math.random()), undefined, { signal }).catch(() => {})
+      waitMillis = Math.min(waitMillis * 2, MAX_RECONNECT_MILLIS)
+    }
+  }
+}
+
+function isConflict(error: unknown): boolean {
+  const remedy = remedyOf(error)
+  return remedy === 'duplicate' || remedy === 'conflict'
+}
+
+function reasonOf(error: unknown): string {
+  return `PostgreSQL refuses it: ${error instanceof Error ? error.message : error}`
+}
