@@ -1,0 +1,147 @@
+import { UnavailableError } from './failures.ts'
+
+const DRAIN_WINDOW_MILLIS = 10_000
+const MAX_RETRY_AFTER_SECONDS = 10
+
+/**
+ * Bounds the bytes of all requests between their first byte and the moment when every exporter has let go of
+ * them. A body counts with what has arrived of it and, once decompressed, with its full size.
+ *
+ * When the bound is reached, the largest body that is still arriving makes way for a smaller one, so that a
+ * few endless bodies cannot keep everybody else out; where there is none, the newcomer is refused.
+ */
+export class Admission {
+  readonly maxBytes: number
+  readonly #tickets = new Set<Ticket>()
+  #bytes = 0
+  #drainedBytes = 0
+  #drainedSinceMillis = performance.now()
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes
+  }
+
+  get bytesInFlight(): number {
+    return this.#bytes
+  }
+
+  get requestsInFlight(): number {
+    return this.#tickets.size
+  }
+
+  oldestAgeMillis(): number {
+    const [oldest] = this.#tickets // A Set keeps the order of insertion.
+    return oldest ? performance.now() - oldest.startedAtMillis : 0
+  }
+
+  enter(): Ticket {
+    const ticket: Ticket = new Ticket({
+      reserve: (bytes) => this.#reserve(ticket, bytes),
+      leave: () => this.#leave(ticket),
+    })
+    this.#tickets.add(ticket)
+    return ticket
+  }
+
+  /** Gives up on everything in flight. */
+  abortAll(reason: Error): void {
+    for (const ticket of [...this.#tickets]) ticket.abort(reason)
+  }
+
+  /** When, at the rate of the last seconds, what is in flight now will be stored. */
+  retryAfterSeconds(): number {
+    const bytesPerMilli = this.#drainedBytes / (performance.now() - this.#drainedSinceMillis)
+    const seconds = Math.ceil(this.#bytes / bytesPerMilli / 1000)
+    return Math.min(Math.max(seconds || 1, 1), MAX_RETRY_AFTER_SECONDS)
+  }
+
+  #reserve(ticket: Ticket, bytes: number): void {
+    while (this.#bytes + bytes > this.maxBytes) {
+      const largest = this.#largestArriving()
+      if (!largest || largest.bytes <= ticket.bytes + bytes) throw this.#full()
+      largest.abort(this.#full())
+    }
+    this.#bytes += bytes
+  }
+
+  #largestArriving(): Ticket | undefined {
+    let largest: Ticket | undefined
+    for (const ticket of this.#tickets) {
+      if (ticket.arriving && ticket.bytes > (largest?.bytes ?? 0)) largest = ticket
+    }
+    return largest
+  }
+
+  #leave(ticket: Ticket): void {
+    if (!this.#tickets.delete(ticket)) return
+    this.#bytes -= ticket.bytes
+    const now = performance.now()
+    // Forgets: what is older than the window counts half as much each time that it has passed.
+    if (now - this.#drainedSinceMillis > DRAIN_WINDOW_MILLIS) {
+      this.#drainedBytes /= 2
+      this.#drainedSinceMillis = now - DRAIN_WINDOW_MILLIS / 2
+    }
+    this.#drainedBytes += ticket.bytes
+  }
+
+  #full(): UnavailableError {
+    const message = `the receiver holds ${this.#bytes} of ${this.maxBytes} bytes (MAX_BYTES_IN_FLIGHT)`
+    return new UnavailableError(message, this.retryAfterSeconds())
+  }
+}
+
+interface Place {
+  reserve(bytes: number): void
+  leave(): void
+}
+
+/**
+ * One request's place in the receiver. It is arriving until `arrived()`, then being stored until `leave()`;
+ * `abort()` ends it early at any time.
+ */
+export class Ticket {
+  readonly startedAtMillis = performance.now()
+  readonly #place: Place
+  readonly #abort = new AbortController()
+  #bytes = 0
+  #arriving = true
+
+  constructor(place: Place) {
+    this.#place = place
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get arriving(): boolean {
+    return this.#arriving
+  }
+
+  /** Aborted, with the reason, when nobody waits for the request any more. */
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  /** @throws UnavailableError when there is no room for them */
+  grow(bytes: number): void {
+    this.#place.reserve(bytes)
+    this.#bytes += bytes
+  }
+
+  /** The body is complete and takes `bytes` from now on. Throws as `grow` does. */
+  arrived(bytes: number): void {
+    this.#arriving = false
+    this.grow(bytes - this.#bytes)
+  }
+
+  abort(reason: Error): void {
+    // What is being stored still holds its memory until the exporters let go of it.
+    if (this.#arriving) this.leave()
+    this.#abort.abort(reason)
+  }
+
+  leave(): void {
+    this.#place.leave()
+  }
+}

@@ -1,0 +1,31 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+
+/** A client that is told off in the middle of its body may take so long to notice. */
+const LINGER_MILLIS = 5_000
+
+export function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  contentType: string,
+  body: Buffer,
+  headers: OutgoingHttpHeaders = {},
+): void {
+  if (response.headersSent || response.destroyed) return
+  response.writeHead(status, { 'content-type': contentType, 'content-length': body.byteLength, ...headers })
+  if (request.complete) response.end(body)
+  else answerEarly(request, response, body)
+}
+
+/**
+ * Answers before the client has sent everything. Closing now would reset the connection and with it the answer,
+ * so the rest of the body is read and thrown away, for a while.
+ */
+function answerEarly(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
+  response.write(body)
+  const timer = setTimeout(() => request.destroy(), LINGER_MILLIS)
+  request.on('end', () => response.end())
+  request.on('close', () => clearTimeout(timer))
+  request.on('error', () => {}) // The client went away; it has its answer.
+  request.resume()
+}

@@ -1,0 +1,107 @@
+import type { RequestListener } from 'node:http'
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
+import helmet from 'helmet'
+import type { Logger } from 'pino'
+import { answer } from './answer.ts'
+import type { Authenticator } from './auth.ts'
+import { NotFoundError, toFailure } from './failures.ts'
+import type { Health } from './health.ts'
+import type { Intake } from './intake.ts'
+import { mediaType } from './media-type.ts'
+import type { Metrics } from './metrics.ts'
+import { jsonAnswers, protobufAnswers } from './otlp-response.ts'
+import { restAnswers, restBatch, restEvent } from './routes/events.ts'
+import { healthRoutes } from './routes/health.ts'
+import { metricsRoutes } from './routes/metrics.ts'
+import { otlpLogs } from './routes/otlp-logs.ts'
+
+export interface AppParts {
+  readonly intake: Intake
+  readonly authenticator: Authenticator
+  readonly health: Health
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** Names the exporters, as in `postgres,jsonl`. */
+  readonly storage: string
+  readonly tls: boolean
+  /** /metrics and /health are served by the admin app instead. */
+  readonly separateAdmin: boolean
+}
+
+/** Everything on PORT. */
+export function createListener(parts: AppParts): RequestListener {
+  const { intake, authenticator, health, metrics, storage, log } = parts
+  const logs = otlpLogs(intake)
+  const app = createApp()
+  app.all('/v1/logs', logs)
+  app.all('/events', restEvent(intake))
+  app.all('/events/batch', restBatch(intake))
+  app.use(pageHeaders(parts.tls))
+  if (!parts.separateAdmin) app.use(healthRoutes(health, storage))
+  app.use(requireToken(authenticator))
+  if (!parts.separateAdmin) app.use(metricsRoutes(metrics))
+  finish(app, log)
+  return (request, response) => {
+    // The one hot route goes around express, which costs as much again as the rest of a small request.
+    if (request.url === '/v1/logs') logs(request, response)
+    else app(request, response)
+  }
+}
+
+/** Everything on ADMIN_PORT. */
+export function createAdminListener({ health, metrics, storage, log, tls }: AppParts): RequestListener {
+  const app = createApp()
+  app.use(pageHeaders(tls))
+  app.use(healthRoutes(health, storage))
+  app.use(metricsRoutes(metrics))
+  finish(app, log)
+  return app
+}
+
+function createApp(): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  return app
+}
+
+function pageHeaders(tls: boolean): RequestHandler {
+  return helmet({
+    contentSecurityPolicy: { directives: { upgradeInsecureRequests: tls ? [] : null } },
+    strictTransportSecurity: tls,
+  })
+}
+
+function requireToken(authenticator: Authenticator): RequestHandler {
+  return (request, _response, next) => {
+    authenticator.check(request)
+    next()
+  }
+}
+
+/** What becomes of requests for which there is no route, and of errors of the routes before. */
+function finish(app: Express, log: Logger): void {
+  app.use((request) => {
+    throw new NotFoundError(`there is no ${request.path} here; events go to /v1/logs, /events or /hooks`)
+  })
+  const tellClient: ErrorRequestHandler = (error, request, response, _next) => {
+    const failure = toFailure(error)
+    if (failure.status === 500) log.error({ err: error, path: request.path }, 'request failed')
+    const answers = answersFor(request.path, mediaType(request))
+    answer(
+      request,
+      response,
+      failure.status,
+      answers.contentType,
+      answers.encodeFailure(failure),
+      failure.headers,
+    )
+  }
+  app.use(tellClient)
+}
+
+/** Other signals' paths (/v1/traces, /v1/metrics) are answered as OTLP wants it. */
+function answersFor(path: string, mediaType: string) {
+  if (!path.startsWith('/v1/')) return restAnswers
+  return mediaType === protobufAnswers.contentType ? protobufAnswers : jsonAnswers
+}

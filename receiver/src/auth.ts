@@ -1,0 +1,68 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { readFileSync, unwatchFile, watchFile } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import type { Logger } from 'pino'
+import { ConfigError } from './config.ts'
+import { UnauthorizedError } from './failures.ts'
+
+const FILE_POLL_MILLIS = 1_000
+
+/** The bearer tokens that are valid now. Without any, everybody is let in. */
+export class Authenticator {
+  readonly #given: readonly Buffer[]
+  readonly #file: string | undefined
+  #digests: readonly Buffer[]
+
+  /** @throws ConfigError when the file cannot be read */
+  constructor(tokens: readonly string[], file: string | undefined, log: Logger) {
+    this.#given = tokens.map(digest)
+    this.#file = file
+    this.#digests = this.#given
+    if (file === undefined) return
+    this.#read(file)
+    // Polled, because the files of mounted secrets are replaced by links and never change themselves.
+    watchFile(file, { interval: FILE_POLL_MILLIS, persistent: false }, () => {
+      try {
+        this.#read(file)
+        log.info({ file, tokens: this.#digests.length }, 'tokens read again')
+      } catch (error) {
+        log.error({ err: error, file }, 'tokens could not be read again; the old ones stay valid')
+      }
+    })
+  }
+
+  get required(): boolean {
+    return this.#digests.length > 0 || this.#file !== undefined
+  }
+
+  /** @throws UnauthorizedError */
+  check(request: IncomingMessage): void {
+    if (!this.required) return
+    const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? []
+    if (token === undefined) throw new UnauthorizedError('send the header Authorization: Bearer <token>')
+    const sent = digest(token)
+    let valid = false
+    // Every token is compared, each in constant time.
+    for (const known of this.#digests) valid = timingSafeEqual(known, sent) || valid
+    if (!valid) throw new UnauthorizedError('the bearer token is not one of AUTH_TOKENS or AUTH_TOKENS_FILE')
+  }
+
+  close(): void {
+    if (this.#file !== undefined) unwatchFile(this.#file)
+  }
+
+  #read(file: string): void {
+    let lines: string[]
+    try {
+      lines = readFileSync(file, 'utf8').split('\n')
+    } catch (error) {
+      throw new ConfigError(`AUTH_TOKENS_FILE cannot be read: ${(error as Error).message}`, { cause: error })
+    }
+    const tokens = lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'))
+    this.#digests = [...this.#given, ...tokens.map(digest)]
+  }
+}
+
+function digest(token: string): Buffer {
+  return createHash('sha256').update(token).digest()
+}

@@ -1,0 +1,26 @@
+import type { ParseArgsConfig } from 'node:util'
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+
+/** What `agentic-hooks-receiver NAME` does: one file each in this folder. */
+export interface Command {
+  readonly name: string
+  /** Operands and own flags, as in `FILE...`. */
+  readonly usage: string
+  /** One line for `--help`. */
+  readonly summary: string
+  /** Flags beside the options of config.ts. */
+  readonly flags: NonNullable<ParseArgsConfig['options']>
+  /** Resolves when it is done; a long-running command then ends by `stopSignal`. */
+  run(invocation: Invocation): Promise<void>
+}
+
+export interface Invocation {
+  readonly config: Config
+  /** Parsed flags by their names. */
+  readonly flags: Readonly<Record<string, unknown>>
+  readonly operands: readonly string[]
+  readonly log: Logger
+  /** Aborted by SIGTERM or SIGINT. */
+  readonly stopSignal: AbortSignal
+}

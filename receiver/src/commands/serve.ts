@@ -1,0 +1,40 @@
+import { once } from 'node:events'
+import { isIP } from 'node:net'
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import { exporterSpecs, loadExporter } from '../exporters.ts'
+import { startReceiver } from '../receiver.ts'
+import { VERSION } from '../version.ts'
+import type { Command } from './command.ts'
+
+export const serve: Command = {
+  name: 'serve',
+  usage: '',
+  summary: 'receive events until SIGTERM or SIGINT (the default)',
+  flags: {},
+  async run({ config, log, stopSignal }) {
+    warnOfOpenDoor(config, log)
+    const exporters = await Promise.all(exporterSpecs(config).map((spec) => loadExporter(spec)))
+    const receiver = await startReceiver(config, exporters, log)
+    const { urls, adminUrl } = receiver
+    const storage = exporters.map(({ name }) => name)
+    log.info({ url: urls[0], urls, adminUrl, storage, version: VERSION }, 'listening')
+    if (!stopSignal.aborted) await once(stopSignal, 'abort')
+    log.info('shutting down')
+    await receiver.close()
+    log.info('stopped')
+  },
+}
+
+function warnOfOpenDoor({ host, authTokens, authTokensFile, tlsClientCaFile }: Config, log: Logger): void {
+  if (authTokens || authTokensFile || tlsClientCaFile || isLoopback(host)) return
+  log.warn(
+    { host },
+    'anyone who reaches this address can store events: set AUTH_TOKENS_FILE (or AUTH_TOKENS, or ' +
+      'TLS_CLIENT_CA_FILE), or HOST=127.0.0.1',
+  )
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+}

@@ -1,0 +1,83 @@
+import { isAbsolute, join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import vm from 'node:vm'
+import type { CreateExporter, Exporter } from '@agentic-hooks/events'
+import type { Config } from './config.ts'
+
+/** An exporter to load: its package, or the path of its module, and what to pass to its `createExporter`. */
+export interface ExporterSpec {
+  readonly package: string
+  readonly options?: Readonly<Record<string, unknown>>
+}
+
+const BUILT_IN: Readonly<Record<string, string>> = {
+  postgres: '@agentic-hooks/exporter-postgres',
+  jsonl: '@agentic-hooks/exporter-jsonl',
+}
+
+/** EXPORTERS, or what STORAGE_TYPE is short for. */
+export function exporterSpecs(config: Config): ExporterSpec[] {
+  const specs = config.exporters ?? storageTypeSpecs(config)
+  return specs.map((spec) => withDefaultOptions(spec, config))
+}
+
+function storageTypeSpecs({ storageType, databaseUrl }: Config): ExporterSpec[] {
+  const types = storageType === 'auto' ? [databaseUrl ? 'postgres' : 'jsonl'] : storageType.split(',')
+  return types.map((type) => ({ package: type }))
+}
+
+/** The two built in take DATABASE_URL and JSONL_PATH where they are given no options of their own. */
+function withDefaultOptions(spec: ExporterSpec, { databaseUrl, jsonlPath }: Config): ExporterSpec {
+  const name = BUILT_IN[spec.package] ?? spec.package
+  if (name === BUILT_IN.postgres) return { package: name, options: { databaseUrl, ...spec.options } }
+  if (name === BUILT_IN.jsonl) return { package: name, options: { path: jsonlPath, ...spec.options } }
+  return { ...spec, package: name }
+}
+
+/**
+ * Imports the exporter's package, looked up from the working directory and then from the receiver itself, so
+ * that a third party's is installed beside the application and not into the receiver.
+ * @throws Error that names the package and what is wrong with it
+ */
+export async function loadExporter(spec: ExporterSpec, directory = process.cwd()): Promise<Exporter> {
+  const module = await importFromEither(spec.package, directory)
+  if (typeof module.createExporter !== 'function') {
+    throw new Error(`exporter ${spec.package} exports no function createExporter(options)`)
+  }
+  return (module.createExporter as CreateExporter)(spec.options ?? {})
+}
+
+async function importFromEither(name: string, directory: string): Promise<Record<string, unknown>> {
+  if (name.startsWith('.') || isAbsolute(name)) return import(pathToFileURL(resolve(directory, name)).href)
+  const places = [directory, fileURLToPath(new URL('.', import.meta.url))]
+  let failure: unknown
+  for (const place of places) {
+    try {
+      return await importFrom(place, name)
+    } catch (error) {
+      if (!isNotFound(error, name)) throw error
+      failure = error
+    }
+  }
+  throw new Error(`exporter ${name} is not installed: run npm install ${name} in ${directory}`, {
+    cause: failure,
+  })
+}
+
+/** `import(name)` as a module in that directory would do it, export conditions included. */
+function importFrom(directory: string, name: string): Promise<Record<string, unknown>> {
+  const importer: (name: string) => Promise<Record<string, unknown>> = vm.runInThisContext(
+    '(name) => import(name)',
+    {
+      filename: join(directory, 'import-exporter.js'),
+      importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    },
+  )
+  return importer(name)
+}
+
+/** Whether it is the package itself that is missing, and not something that it imports. */
+function isNotFound(error: unknown, name: string): boolean {
+  if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_MODULE_NOT_FOUND') return false
+  return error.message.includes(`'${name}'`)
+}

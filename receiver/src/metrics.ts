@@ -1,0 +1,201 @@
+import type { ExportResult } from '@agentic-hooks/events'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Admission } from './admission.ts'
+
+/** The ways in; the only values of the label `protocol`. */
+export const PROTOCOLS = ['otlp_protobuf', 'otlp_json', 'rest', 'hook'] as const
+export type Protocol = (typeof PROTOCOLS)[number]
+
+const DURATION_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const BATCH_EVENTS = [1, 10, 50, 100, 250, 512, 1_000, 5_000, 10_000, 50_000, 100_000]
+
+/** What is counted of one way in. */
+export interface ProtocolMetrics {
+  received(events: number): void
+  stored(result: ExportResult, rejectedWhileDecoding: number): void
+  /** Events whose sender was told to try again. */
+  refused(events: number): void
+  /** @param status 499 when the client went away before the answer */
+  answered(status: number, millis: number): void
+}
+
+/** What is counted of one exporter. */
+export interface ExporterMetrics {
+  stored(result: ExportResult, millis: number): void
+  failed(): void
+  retried(): void
+}
+
+/** About the process and not about one receiver in it: memory, CPU, garbage collection, event-loop lag. */
+let processRegistry: Registry | undefined
+
+function processMetrics(): Registry {
+  if (!processRegistry) {
+    processRegistry = new Registry()
+    collectDefaultMetrics({ register: processRegistry })
+  }
+  return processRegistry
+}
+
+/** Everything that /metrics shows. Label values are fixed sets: nothing that a client sends becomes a label. */
+export class Metrics {
+  readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE
+  readonly #registry = new Registry()
+  readonly #protocols: Record<Protocol, ProtocolMetrics>
+  readonly #exporters = new Map<string, ExporterMetrics>()
+
+  constructor(admission: Admission, exporterNames: readonly string[]) {
+    processMetrics()
+    this.#gauges(admission)
+    this.#protocols = this.#protocolMetrics()
+    const exporterMetrics = this.#exporterMetrics()
+    for (const name of exporterNames) this.#exporters.set(name, exporterMetrics(name))
+  }
+
+  /** In Prometheus' text format. */
+  render(): Promise<string> {
+    return Registry.merge([this.#registry, processMetrics()]).metrics()
+  }
+
+  protocol(protocol: Protocol): ProtocolMetrics {
+    return this.#protocols[protocol]
+  }
+
+  exporter(name: string): ExporterMetrics {
+    return this.#exporters.get(name)!
+  }
+
+  #gauges(admission: Admission): void {
+    const startedAt = performance.now()
+    this.#gauge('hooks_uptime_seconds', 'Time since the receiver started.', () => secondsSince(startedAt))
+    this.#gauge(
+      'hooks_in_flight_bytes',
+      'Bytes of requests received and not yet stored.',
+      () => admission.bytesInFlight,
+    )
+    this.#gauge('hooks_in_flight_limit_bytes', 'MAX_BYTES_IN_FLIGHT.', () => admission.maxBytes)
+    this.#gauge(
+      'hooks_in_flight_requests',
+      'Requests received and not yet stored.',
+      () => admission.requestsInFlight,
+    )
+    this.#gauge(
+      'hooks_queue_age_seconds',
+      'Age of the oldest request that is not yet stored.',
+      () => admission.oldestAgeMillis() / 1000,
+    )
+  }
+
+  #protocolMetrics(): Record<Protocol, ProtocolMetrics> {
+    const received = this.#counter('hooks_events_received_total', 'Events decoded from requests.', [
+      'protocol',
+    ])
+    const accepted = this.#counter('hooks_events_accepted_total', 'Events answered with success.', [
+      'protocol',
+    ])
+    const duplicate = this.#counter('hooks_events_duplicate_total', 'Accepted events stored before.', [
+      'protocol',
+    ])
+    const rejected = this.#counter('hooks_events_rejected_total', 'Events that can never be stored.', [
+      'protocol',
+    ])
+    const refused = this.#counter('hooks_events_refused_total', 'Events to be sent again (503).', [
+      'protocol',
+    ])
+    const durations = new Histogram({
+      name: 'hooks_request_duration_seconds',
+      help: 'Time from a request to its answer; code is the HTTP status, 499 when the client left before.',
+      labelNames: ['protocol', 'code'],
+      buckets: DURATION_SECONDS,
+      registers: [this.#registry],
+    })
+    const sizes = new Histogram({
+      name: 'hooks_batch_size_events',
+      help: 'Events in a request.',
+      labelNames: ['protocol'],
+      buckets: BATCH_EVENTS,
+      registers: [this.#registry],
+    })
+    const of = (protocol: Protocol): ProtocolMetrics => {
+      // A bound child: looking labels up costs more than counting.
+      const [receivedHere, acceptedHere, duplicateHere, rejectedHere, refusedHere, sizesHere] = [
+        received.labels(protocol),
+        accepted.labels(protocol),
+        duplicate.labels(protocol),
+        rejected.labels(protocol),
+        refused.labels(protocol),
+        sizes.labels(protocol),
+      ]
+      for (const counter of [receivedHere, acceptedHere, duplicateHere, rejectedHere, refusedHere])
+        counter.inc(0)
+      return {
+        received(events) {
+          receivedHere.inc(events)
+          sizesHere.observe(events)
+        },
+        stored(result, rejectedWhileDecoding) {
+          acceptedHere.inc(result.stored + result.duplicates)
+          duplicateHere.inc(result.duplicates)
+          rejectedHere.inc(result.rejected.length + rejectedWhileDecoding)
+        },
+        refused: (events) => refusedHere.inc(events),
+        answered: (status, millis) => durations.labels(protocol, String(status)).observe(millis / 1000),
+      }
+    }
+    return Object.fromEntries(PROTOCOLS.map((protocol) => [protocol, of(protocol)])) as Record<
+      Protocol,
+      ProtocolMetrics
+    >
+  }
+
+  #exporterMetrics(): (exporter: string) => ExporterMetrics {
+    const stored = this.#counter('hooks_events_stored_total', 'Events made durable.', ['exporter'])
+    const errors = this.#counter('hooks_storage_errors_total', 'Attempts to store a batch that failed.', [
+      'exporter',
+    ])
+    const retries = this.#counter('hooks_export_retries_total', 'Attempts after a failed one.', ['exporter'])
+    const durations = new Histogram({
+      name: 'hooks_export_duration_seconds',
+      help: 'Time that an exporter took to make a batch durable.',
+      labelNames: ['exporter'],
+      buckets: DURATION_SECONDS,
+      registers: [this.#registry],
+    })
+    return (exporter) => {
+      const [storedHere, errorsHere, retriesHere, durationsHere] = [
+        stored.labels(exporter),
+        errors.labels(exporter),
+        retries.labels(exporter),
+        durations.labels(exporter),
+      ]
+      for (const counter of [storedHere, errorsHere, retriesHere]) counter.inc(0)
+      return {
+        stored(result, millis) {
+          storedHere.inc(result.stored)
+          durationsHere.observe(millis / 1000)
+        },
+        failed: () => errorsHere.inc(),
+        retried: () => retriesHere.inc(),
+      }
+    }
+  }
+
+  #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] })
+  }
+
+  #gauge(name: string, help: string, value: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(value())
+      },
+    })
+  }
+}
+
+function secondsSince(startedAtMillis: number): number {
+  return (performance.now() - startedAtMillis) / 1000
+}

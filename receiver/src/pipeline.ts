@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { EventBatch, Exporter, ExportResult, Rejection } from '@agentic-hooks/events'
+import type { Logger } from 'pino'
+import type { Admission, Ticket } from './admission.ts'
+import { UnavailableError } from './failures.ts'
+import type { Metrics } from './metrics.ts'
+
+const FIRST_RETRY_MILLIS = 50
+const MAX_RETRY_MILLIS = 1_000
+
+export interface PipelineOptions {
+  readonly exporters: readonly Exporter[]
+  readonly admission: Admission
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** A failing exporter is tried again for so long. */
+  readonly exportRetryMillis: number
+  /** Everything together may take so long. */
+  readonly exportTimeoutMillis: number
+}
+
+/** Hands a batch to every exporter and knows when all of them have made it durable. */
+export class Pipeline {
+  readonly #options: PipelineOptions
+  readonly #failing = new Set<Exporter>()
+  #retries = true
+
+  constructor(options: PipelineOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Resolves once every exporter has the batch. Takes over the ticket, which holds the batch's place until the
+   * last exporter has let go of it, also where that is long after nobody waits any more.
+   * @throws UnavailableError when an exporter could not store it in time
+   */
+  store(batch: EventBatch, ticket: Ticket): Promise<ExportResult> {
+    const { exporters, exportTimeoutMillis } = this.#options
+    return new Promise((resolve, reject) => {
+      const giveUp = () =>
+        ticket.abort(this.#unavailable(`storage did not answer in ${exportTimeoutMillis} ms`))
+      const timer = setTimeout(giveUp, exportTimeoutMillis)
+      ticket.signal.addEventListener('abort', () => reject(ticket.signal.reason))
+      Promise.allSettled(exporters.map((exporter) => this.#export(exporter, batch, ticket.signal)))
+        .then((outcomes) => resolve(combine(batch, outcomes)))
+        .catch(reject)
+        .finally(() => {
+          clearTimeout(timer)
+          ticket.leave()
+        })
+    })
+  }
+
+  /** From now on a failure is final: the process is about to end. */
+  stopRetrying(): void {
+    this.#retries = false
+  }
+
+  async #export(exporter: Exporter, batch: EventBatch, signal: AbortSignal): Promise<ExportResult> {
+    const { metrics, exportRetryMillis } = this.#options
+    const measured = metrics.exporter(exporter.name)
+    const startedAt = performance.now()
+    for (let delayMillis = FIRST_RETRY_MILLIS; ; delayMillis = Math.min(delayMillis * 2, MAX_RETRY_MILLIS)) {
+      try {
+        const attemptedAt = performance.now()
+        const result = await exporter.export(batch, signal)
+        measured.stored(result, performance.now() - attemptedAt)
+        this.#noteSuccess(exporter)
+        return result
+      } catch (error) {
+        if (isPermanent(error)) return this.#rejectAll(exporter, batch, error)
+        signal.throwIfAborted()
+        measured.failed()
+        this.#noteFailure(exporter, error)
+        const outOfTime = performance.now() - startedAt + delayMillis > exportRetryMillis
+        if (outOfTime || !this.#retries) throw this.#unavailable(`${exporter.name} cannot store now`, error)
+        await sleep(jittered(delayMillis), undefined, { signal })
+        measured.retried()
+      }
+    }
+  }
+
+  #rejectAll(exporter: Exporter, batch: EventBatch, error: Error): ExportResult {
+    const { log, metrics } = this.#options
+    metrics.exporter(exporter.name).failed()
+    log.error({ err: error, exporter: exporter.name, events: batch.events.length }, 'batch rejected')
+    const rejected = batch.events.map(({ eventId }) => ({ eventId, reason: error.message }))
+    return { stored: 0, duplicates: 0, rejected }
+  }
+
+  #unavailable(message: string, cause?: unknown): UnavailableError {
+    return new UnavailableError(message, this.#options.admission.retryAfterSeconds(), { cause })
+  }
+
+  /** One line when an exporter begins to fail and one when it is well again, not one a request. */
+  #noteFailure(exporter: Exporter, error: unknown): void {
+    if (this.#failing.has(exporter)) return
+    this.#failing.add(exporter)
+    this.#options.log.error({ err: error, exporter: exporter.name }, 'exporter fails')
+  }
+
+  #noteSuccess(exporter: Exporter): void {
+    if (this.#failing.delete(exporter))
+      this.#options.log.info({ exporter: exporter.name }, 'exporter works again')
+  }
+}
+
+/** A record that any exporter rejected counts as rejected, else one that any had already as duplicate. */
+function combine(batch: EventBatch, outcomes: readonly PromiseSettledResult<ExportResult>[]): ExportResult {
+  const results = outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason
+    return outcome.value
+  })
+  if (results.length === 1) return results[0]!
+  const rejected = new Map<string, Rejection>()
+  for (const result of results) for (const one of result.rejected) rejected.set(one.eventId, one)
+  const accepted = batch.events.length - rejected.size
+  const duplicates = Math.min(accepted, Math.max(...results.map((result) => result.duplicates)))
+  return { stored: accepted - duplicates, duplicates, rejected: [...rejected.values()] }
+}
+
+/** By name: an exporter of somebody else may bring its own copy of the class. */
+function isPermanent(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'PermanentExportError'
+}
+
+function jittered(millis: number): number {
+  return millis * (0.75 + Math.random() / 2)
+}

@@ -1,0 +1,37 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { decodeOtlpJson } from '../decode/otlp-json.ts'
+import { decodeOtlpProtobuf } from '../decode/otlp-protobuf.ts'
+import { UnsupportedMediaError } from '../failures.ts'
+import type { Intake, Way } from '../intake.ts'
+import { mediaType } from '../media-type.ts'
+import { jsonAnswers, protobufAnswers } from '../otlp-response.ts'
+
+/** POST /v1/logs: OTLP/HTTP, in protobuf or JSON as Content-Type says. */
+export function otlpLogs(intake: Intake) {
+  return (request: IncomingMessage, response: ServerResponse): Promise<void> =>
+    intake.serve(request, response, WAYS[mediaType(request)] ?? unsupported)
+}
+
+const accept = () => {}
+
+const json: Way = { protocol: 'otlp_json', accept, decode: decodeOtlpJson, ...jsonAnswers }
+
+const WAYS: Readonly<Record<string, Way>> = {
+  'application/x-protobuf': {
+    protocol: 'otlp_protobuf',
+    accept,
+    decode: decodeOtlpProtobuf,
+    ...protobufAnswers,
+  },
+  'application/json': json,
+}
+
+const unsupported: Way = {
+  ...json,
+  accept(request) {
+    const sent = JSON.stringify(request.headers['content-type'] ?? '')
+    throw new UnsupportedMediaError(
+      `Content-Type ${sent} is not supported; send application/x-protobuf or application/json`,
+    )
+  },
+}

@@ -1,0 +1,7 @@
+import type { RequestHandler } from 'express'
+import { MethodNotAllowedError } from '../failures.ts'
+
+/** After `get()` of a route: answers any other method with 405. */
+export const readOnly: RequestHandler = (request) => {
+  throw new MethodNotAllowedError(request.method, 'GET, HEAD')
+}

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs'
+import http, { type RequestListener, type ServerResponse } from 'node:http'
+import https from 'node:https'
+import net, { type AddressInfo } from 'node:net'
+import { type Config, ConfigError } from './config.ts'
+
+/** How often Node looks for connections past headersTimeout and requestTimeout. */
+const CHECK_CONNECTIONS_MILLIS = 1_000
+/** After stop(), connections that had no request for so long are closed. */
+const IDLE_CLOSE_MILLIS = 500
+
+export type ServerOptions = Pick<
+  Config,
+  | 'maxConnections'
+  | 'headersTimeoutMillis'
+  | 'requestTimeoutMillis'
+  | 'keepAliveTimeoutMillis'
+  | 'tlsCertFile'
+  | 'tlsKeyFile'
+  | 'tlsClientCaFile'
+>
+
+/**
+ * A listening HTTP or HTTPS server that can stop without losing an answer. It is open until `stop()`; then it
+ * takes no new connection, answers every request on the open ones with `Connection: close`, and closes those
+ * that stay idle.
+ */
+export class Server {
+  readonly #server: http.Server | https.Server
+  readonly #scheme: 'http' | 'https'
+  readonly #unanswered = new Set<ServerResponse>()
+  #stopping = false
+
+  /** @throws ConfigError when a TLS file cannot be used */
+  constructor(listener: RequestListener, options: ServerOptions) {
+    const tls = readTlsFiles(options)
+    const settings = {
+      headersTimeout: options.headersTimeoutMillis,
+      requestTimeout: options.requestTimeoutMillis,
+      keepAliveTimeout: options.keepAliveTimeoutMillis,
+      connectionsCheckingInterval: CHECK_CONNECTIONS_MILLIS,
+    }
+    const track: RequestListener = (request, response) => {
+      this.#track(response)
+      listener(request, response)
+    }
+    this.#scheme = tls ? 'https' : 'http'
+    this.#server = tls ? createTlsServer({ ...settings, ...tls }, track) : http.createServer(settings, track)
+    this.#server.maxConnections = options.maxConnections
+  }
+
+  /** Resolves to the URL that it listens on. */
+  listen(port: number, host: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen({ port, host }, () => {
+        this.#server.off('error', reject)
+        const { address, family, port: actualPort } = this.#server.address() as AddressInfo
+        resolve(`${this.#scheme}://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`)
+      })
+    })
+  }
+
+  /** Resolves when every connection is closed. Safe to call before listen() and twice. */
+  async stop(): Promise<void> {
+    if (this.#stopping || !this.#server.listening) return
+    this.#stopping = true
+    for (const response of this.#unanswered) response.shouldKeepAlive = false
+    await new Promise<void>((resolve) => {
+      // http.Server.close() would also close idle connections at once, on which a request may be under way.
+      net.Server.prototype.close.call(this.#server, () => resolve())
+      const timer = setInterval(() => this.#server.closeIdleConnections(), IDLE_CLOSE_MILLIS)
+      this.#server.once('close', () => clearInterval(timer))
+    })
+  }
+
+  /** Ends what stop() still waits for. */
+  closeAllConnections(): void {
+    this.#server.closeAllConnections()
+  }
+
+  #track(response: ServerResponse): void {
+    if (this.#stopping) response.shouldKeepAlive = false
+    this.#unanswered.add(response)
+    response.on('close', () => this.#unanswered.delete(response))
+  }
+}
+
+interface TlsFiles {
+  cert: Buffer
+  key: Buffer
+  ca?: Buffer
+}
+
+function readTlsFiles({ tlsCertFile, tlsKeyFile, tlsClientCaFile }: ServerOptions): TlsFiles | null {
+  if (tlsCertFile === undefined || tlsKeyFile === undefined) return null
+  return {
+    cert: readFile('TLS_CERT_FILE', tlsCertFile),
+    key: readFile('TLS_KEY_FILE', tlsKeyFile),
+    ...(tlsClientCaFile !== undefined && { ca: readFile('TLS_CLIENT_CA_FILE', tlsClientCaFile) }),
+  }
+}
+
+function readFile(option: string, path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new ConfigError(`${option} cannot be read: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function createTlsServer(settings: http.ServerOptions & TlsFiles, listener: RequestListener): https.Server {
+  const mutual = settings.ca !== undefined
+  try {
+    return https.createServer(
+      { ...settings, minVersion: 'TLSv1.2', requestCert: mutual, rejectUnauthorized: mutual },
+      listener,
+    )
+  } catch (error) {
+    throw new ConfigError(`TLS_CERT_FILE, TLS_KEY_FILE or TLS_CLIENT_CA_FILE: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}
