@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-const conditions = ['@agentic-hooks/source', 'node', 'import']
+// Vitest hands them to Node too, for require() as well as for import: 'import' among them would break CommonJS.
+const conditions = ['@agentic-hooks/source', 'node']
 
 const project = (root: string) => ({
   extends: true as const,
