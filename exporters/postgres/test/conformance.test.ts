@@ -1,0 +1,27 @@
+import { exporterConformance, sampleRecord } from '@agentic-hooks/events/testing'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { execute, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
+import { createExporter } from '../src/index.ts'
+import { storedEvents } from './stored-events.ts'
+
+describe.each([15, 18] as const)('the exporter on PostgreSQL %i', (version) => {
+  let server: PostgresServer
+  let databaseUrl: string
+
+  beforeAll(async () => {
+    server = await startPostgres({ version })
+    databaseUrl = await server.createDatabase()
+  })
+  afterAll(() => server?.stop())
+
+  const cases = exporterConformance({
+    async create() {
+      await execute(databaseUrl, 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+      return createExporter({ databaseUrl, logger: { info() {}, warn() {} } })
+    },
+    read: () => storedEvents(databaseUrl),
+    outage: { begin: () => server.kill(), end: () => server.start() },
+    poison: sampleRecord({ data: Buffer.from('{"no":JSON}') }),
+  })
+  for (const { name, run } of cases) it(name, run)
+})
