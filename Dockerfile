@@ -1,0 +1,43 @@
+# The receiver. `docker build -t agentic-hooks-receiver .`, then docs/deployment.md.
+
+FROM node:24-bookworm-slim AS manifests
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY bench/package.json bench/
+COPY events/package.json events/
+COPY exporters/jsonl/package.json exporters/jsonl/
+COPY exporters/postgres/package.json exporters/postgres/
+COPY instrumentation/package.json instrumentation/
+COPY receiver/package.json receiver/
+
+FROM manifests AS build
+RUN npm ci --no-audit --no-fund
+COPY . .
+RUN npm run build
+
+FROM manifests AS dependencies
+RUN npm ci --no-audit --no-fund --omit=dev --omit=optional --workspace receiver
+
+FROM node:24-bookworm-slim
+WORKDIR /app
+COPY --from=dependencies /app/node_modules node_modules
+COPY --from=build /app/events/package.json events/
+COPY --from=build /app/events/dist events/dist
+COPY --from=build /app/exporters/jsonl/package.json exporters/jsonl/
+COPY --from=build /app/exporters/jsonl/dist exporters/jsonl/dist
+COPY --from=build /app/exporters/postgres/package.json exporters/postgres/
+COPY --from=build /app/exporters/postgres/dist exporters/postgres/dist
+COPY --from=build /app/receiver/package.json receiver/
+COPY --from=build /app/receiver/dist receiver/dist
+COPY deploy/docker/healthcheck.js ./
+# The only folder that is written to, and only by the JSONL exporter and the spool.
+RUN mkdir /data && chown node:node /data
+ENV NODE_ENV=production \
+    HOST=0.0.0.0 \
+    ADMIN_HOST=0.0.0.0 \
+    JSONL_PATH=/data/events.jsonl
+USER node
+VOLUME /data
+EXPOSE 4318
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["node", "healthcheck.js"]
+ENTRYPOINT ["node", "receiver/dist/main.js"]
