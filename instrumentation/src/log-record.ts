@@ -1,0 +1,185 @@
+import {
+  Attribute,
+  EVENT_NAME_PREFIX,
+  type EventData,
+  EventType,
+  type HookEvent,
+  MAX_NAME_LENGTH,
+  MIRRORED_DATA_KEYS,
+  severityOf,
+  uuidv7,
+} from '@agentic-hooks/events'
+import {
+  type Attributes,
+  type HrTime,
+  isSpanContextValid,
+  type LogRecord,
+  type SpanContext,
+  trace,
+} from '@opentelemetry/api'
+import type { InstrumentationScope } from '@opentelemetry/core'
+import type { Resource } from '@opentelemetry/resources'
+import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
+import { ambient } from './ambient.ts'
+import type { Redactor } from './redact.ts'
+import { snapshot } from './snapshot.ts'
+
+/** An event as it may be emitted: inside a session's scope it needs no session id. */
+export type EmittedEvent = Omit<HookEvent, 'sessionId'> & { sessionId?: string }
+
+/** What all records of one client have in common. */
+export interface RecordContext {
+  readonly resource: Resource
+  readonly instrumentationScope: InstrumentationScope
+  /** `null`: nothing is redacted. */
+  readonly redactor: Redactor | null
+  readonly maxPayloadBytes: number
+}
+
+/** A hook event as OpenTelemetry's processors and serializers read it. */
+export interface HookLogRecord extends ReadableLogRecord {
+  readonly eventName: string
+  /** About the memory that it takes. */
+  readonly byteLength: number
+}
+
+/** The parts of a record, each a value that can be sent. */
+export interface RecordFields {
+  readonly eventId: string
+  readonly eventType: string
+  readonly sessionId: string
+  readonly workflowId: string | null
+  readonly phaseId: string | null
+  readonly milestoneId: string | null
+  readonly data: EventData
+  readonly dataBytes: number
+  readonly hrTime: HrTime
+  readonly hrTimeObserved: HrTime
+  readonly severityNumber: number
+  readonly spanContext: SpanContext | undefined
+  readonly resource: Resource
+  readonly instrumentationScope: InstrumentationScope
+}
+
+/** Counted for ids, times and the record itself. */
+const RECORD_OVERHEAD_BYTES = 512
+/** Where the wire's nanoseconds in 64 bits end, in 2554: late enough for the receiver to reject it by name. */
+const MAX_TIMESTAMP_MILLIS = 18_446_744_073_709
+
+const NO_DATA = {}
+const MIRRORED = Object.entries(MIRRORED_DATA_KEYS)
+
+/**
+ * The log record of an event: a snapshot of its data (docs/values.md), so that later changes do not show,
+ * without secrets and within the payload limit; with the ids of the session and the span around it.
+ * @throws TypeError when the event has no type, or an id is no text that can be stored
+ */
+export function toLogRecord(event: EmittedEvent, context: RecordContext): HookLogRecord {
+  const scope = ambient.getStore()
+  const observedAt = Date.now()
+  const hrTimeObserved = toHrTime(observedAt)
+  const eventType = name('eventType', event.eventType)
+  if (!eventType) throw new TypeError('eventType is missing: an event needs a type')
+  const given = scope?.data ? { ...scope.data, ...event.data } : (event.data ?? NO_DATA)
+  const { data, bytes } = snapshot(given, context.maxPayloadBytes, context.redactor)
+  const spanContext = trace.getActiveSpan()?.spanContext()
+  return assemble({
+    eventId: name('eventId', event.eventId) || uuidv7(observedAt),
+    eventType,
+    sessionId: name('sessionId', event.sessionId ?? scope?.sessionId) ?? '',
+    workflowId: name('workflowId', event.workflowId ?? scope?.workflowId),
+    phaseId: name('phaseId', event.phaseId ?? scope?.phaseId),
+    milestoneId: name('milestoneId', event.milestoneId ?? scope?.milestoneId),
+    data,
+    dataBytes: bytes,
+    hrTime: timeOf(event.timestamp) ?? hrTimeObserved,
+    hrTimeObserved,
+    severityNumber: severityOf(eventType, data),
+    spanContext: spanContext && isSpanContextValid(spanContext) ? spanContext : undefined,
+    resource: context.resource,
+    instrumentationScope: context.instrumentationScope,
+  })
+}
+
+/** Lays the parts out as docs/decisions say a hook event looks on the wire. */
+export function assemble(fields: RecordFields): HookLogRecord {
+  const { eventType, sessionId, workflowId, phaseId, milestoneId, data } = fields
+  const attributes: Attributes = {
+    [Attribute.EventId]: fields.eventId,
+    [Attribute.SessionId]: sessionId,
+    [Attribute.GenAiConversationId]: sessionId,
+  }
+  if (workflowId !== null) attributes[Attribute.WorkflowId] = workflowId
+  if (phaseId !== null) attributes[Attribute.PhaseId] = phaseId
+  if (milestoneId !== null) attributes[Attribute.MilestoneId] = milestoneId
+  for (const [key, attribute] of MIRRORED) {
+    const value = data[key]
+    if (typeof value === 'string') attributes[attribute] = value
+  }
+  attributes[Attribute.Data] = data
+  return {
+    hrTime: fields.hrTime,
+    hrTimeObserved: fields.hrTimeObserved,
+    eventName: EVENT_NAME_PREFIX + eventType,
+    severityNumber: fields.severityNumber,
+    body: sentence(eventType, data),
+    attributes,
+    spanContext: fields.spanContext,
+    resource: fields.resource,
+    instrumentationScope: fields.instrumentationScope,
+    droppedAttributesCount: 0,
+    byteLength: RECORD_OVERHEAD_BYTES + fields.dataBytes,
+  }
+}
+
+/** The same record for the `emit` of a logger that the application has set up. */
+export function toApiLogRecord(record: HookLogRecord): LogRecord {
+  const { eventName, severityNumber, body, attributes, hrTime, hrTimeObserved } = record
+  return { eventName, timestamp: hrTime, observedTimestamp: hrTimeObserved, severityNumber, body, attributes }
+}
+
+/** An id or type as text: callers without types pass numbers, and receivers refuse what is too long. */
+function name(field: string, value: unknown): string | null {
+  if (value === undefined || value === null) return null
+  const text = typeof value === 'string' ? value : String(value)
+  if (text.length <= MAX_NAME_LENGTH) return text
+  throw new TypeError(
+    `${field} is ${text.length} characters long; at most ${MAX_NAME_LENGTH} can be stored: ${text.slice(0, 40)}…`,
+  )
+}
+
+/** Null for what is no time. */
+function timeOf(timestamp: Date | number | undefined): HrTime | null {
+  if (timestamp === undefined) return null
+  const millis = typeof timestamp === 'number' ? timestamp : timestamp?.getTime?.()
+  return millis >= 0 ? toHrTime(Math.min(millis, MAX_TIMESTAMP_MILLIS)) : null
+}
+
+/** To the microsecond, which is all that a double holds of a time in milliseconds. */
+function toHrTime(millis: number): HrTime {
+  const wholeMillis = Math.floor(millis)
+  const seconds = Math.floor(wholeMillis / 1000)
+  const micros = Math.min(999, Math.round((millis - wholeMillis) * 1000))
+  return [seconds, (wholeMillis - seconds * 1000) * 1_000_000 + micros * 1000]
+}
+
+/** One short sentence for people who read the log as a log. */
+function sentence(eventType: string, data: EventData): string {
+  const tool = typeof data.tool_name === 'string' && data.tool_name
+  if (!tool) return humanize(eventType)
+  switch (eventType) {
+    case EventType.ToolExecutionStarted:
+      return `${tool} started`
+    case EventType.ToolExecutionCompleted:
+      return data.success === false ? `${tool} failed` : `${tool} completed`
+    case EventType.ToolBlocked:
+      return `${tool} blocked`
+    default:
+      return `${humanize(eventType)}: ${tool}`
+  }
+}
+
+function humanize(eventType: string): string {
+  const words = eventType.replaceAll('_', ' ')
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}
