@@ -77,7 +77,7 @@ class EmbeddedServer {
       url: this.#url,
       source: 'embedded',
       start: () => this.start(),
-      kill: () => this.#end('SIGKILL'),
+      kill: () => this.#kill(),
       restart: async () => {
         await this.#end('SIGINT')
         await this.start()
@@ -146,13 +146,25 @@ class EmbeddedServer {
     await once(postmaster, 'exit')
   }
 
+  async #kill(): Promise<void> {
+    const backends = this.#paused.length > 0 ? this.#paused : await this.#backends()
+    const killed = this.#end('SIGKILL')
+    // Without their postmaster they would end by themselves, but not before the next statement.
+    for (const pid of backends) signalIfAlive(pid, 'SIGKILL')
+    this.#paused = []
+    await killed
+  }
+
   async #pause(): Promise<void> {
-    const backends = await execute(
-      this.#url,
-      'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()',
-    )
-    this.#paused = [this.#postmaster?.pid, ...backends.map(({ pid }) => pid)].map(Number)
+    const postmaster = this.#postmaster?.pid
+    if (postmaster === undefined) throw new Error('The server does not run.')
+    this.#paused = [postmaster, ...(await this.#backends())]
     for (const pid of this.#paused) signalIfAlive(pid, 'SIGSTOP')
+  }
+
+  async #backends(): Promise<number[]> {
+    const rows = await execute(this.#url, 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()')
+    return rows.map(({ pid }) => Number(pid))
   }
 
   #resume(): void {

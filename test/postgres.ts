@@ -16,7 +16,7 @@ export interface PostgresServer {
   createDatabase(): Promise<string>
   /** The orderly way: connections are ended, then the server is started again. */
   restart(): Promise<void>
-  /** SIGKILL to the postmaster, as a crash of the machine does it; `start` brings the server back. */
+  /** SIGKILL to every process, as when the machine crashes; `start` brings the server back. */
   kill(): Promise<void>
   start(): Promise<void>
   /** Stops every process of the server where it is (SIGSTOP), so that clients see one that hangs. */

@@ -19,7 +19,7 @@ export async function storedEvents(databaseUrl: string): Promise<EventRecord[]> 
 }
 
 /** One value that the database computes. */
-export async function valueOf(databaseUrl: string, sql: string): Promise<unknown> {
+export async function valueIn(databaseUrl: string, sql: string): Promise<unknown> {
   const rows = await execute(databaseUrl, sql)
   return rows[0] && Object.values(rows[0])[0]
 }
