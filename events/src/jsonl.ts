@@ -115,9 +115,10 @@ export function decodeLine(line: string, receivedAtMicros: Micros = nowMicros())
 
 /** A line as it is written today, with the keys it does not know moved to its data. */
 function withExtraData(value: EventData): EventData {
-  const extra = Object.entries(value).filter(([key]) => !KEYS.has(key))
-  if (!extra.length || !isJsonObject(value.data ?? {})) return value
-  return { ...value, data: { ...Object.fromEntries(extra), ...(value.data as EventData | null) } }
+  const extraKeys = Object.keys(value).filter((key) => !KEYS.has(key))
+  if (extraKeys.length === 0 || !isJsonObject(value.data ?? {})) return value
+  const extra = Object.fromEntries(extraKeys.map((key) => [key, value[key]]))
+  return { ...value, data: { ...extra, ...(value.data as EventData | null) } }
 }
 
 function fromFlat(value: EventData): EventData {

@@ -2,7 +2,7 @@
 export type Micros = number
 
 const ISO_8601 =
-  /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s?(?:Z|([+-])([01]\d|2[0-3]):?([0-5]\d)?)?$/i
+  /^([1-9]\d{3})-(0[1-9]|1[0-2])-(\d\d)[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:[.,](\d{1,9}))?)?\s?(?:Z|([+-])([01]\d|2[0-3]):?([0-5]\d)?)?$/i
 
 export function nowMicros(): Micros {
   return Date.now() * 1000
@@ -12,12 +12,19 @@ export function nowMicros(): Micros {
 export function parseTimestamp(text: string): Micros | null {
   const match = ISO_8601.exec(text)
   if (!match) return null
-  const [, day, minutes, seconds = '00', fraction = '', sign, offsetHours = '0', offsetMinutes = '0'] = match
-  const local = `${day}T${minutes}:${seconds}`
-  const millis = Date.parse(`${local}Z`)
-  // Date.parse rolls February 30 over into March; a time that comes back different was never one.
-  if (Number.isNaN(millis) || !new Date(millis).toISOString().startsWith(local)) return null
-  const offsetMillis = (sign === '-' ? -1 : 1) * (Number(offsetHours) * 60 + Number(offsetMinutes)) * 60_000
+  const [, year, month, day, hour, minute, second = '0', fraction = '', sign, hours = '0', minutes = '0'] =
+    match
+  const millis = Date.UTC(
+    Number(year),
+    Number(month) - 1,
+    Number(day),
+    Number(hour),
+    Number(minute),
+    Number(second),
+  )
+  // Date.UTC rolls February 30 over into March.
+  if (new Date(millis).getUTCDate() !== Number(day)) return null
+  const offsetMillis = (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000
   return (millis - offsetMillis) * 1000 + Number(fraction.padEnd(6, '0').slice(0, 6))
 }
 

@@ -194,6 +194,7 @@ const ending: Record<string, Check> = {
   'has stored what it accepted when shutdown resolves': async (exporter, harness) => {
     const batches = Array.from({ length: 5 }, () => sampleRecords(20))
     const sent = Promise.all(batches.map((records) => send(exporter, records)))
+    sent.catch(() => {}) // Until it is awaited below.
     await settles(exporter.shutdown(), 'shutdown()')
     assertHolds(await harness.read(), batches.flat())
     await sent

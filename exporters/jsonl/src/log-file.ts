@@ -1,0 +1,199 @@
+import { dirname } from 'node:path'
+import {
+  FILE_MODE,
+  type FileSystem,
+  makeDirectory,
+  type OpenFile,
+  readRange,
+  syncDirectory,
+  writeAll,
+} from './file-system.ts'
+import { FileLock } from './lock.ts'
+import type { ResolvedOptions } from './options.ts'
+import { nextRotatedFile, rotatedFiles } from './rotation.ts'
+
+const NEWLINE = 10
+const TAIL_CHUNK_BYTES = 65_536
+
+/**
+ * The file that lines are appended to, and the lock of its path.
+ *
+ * Closed: nothing is known about the file; the next append opens it and repairs its end. Open: all of it is
+ * durable and ends with a newline. An append that fails cuts off what it wrote and closes the file, so that
+ * a disk that is full or gone for a while leaves no half lines behind. The lock is held from the first open()
+ * to release().
+ */
+export class LogFile {
+  readonly #options: ResolvedOptions
+  readonly #fileSystem: FileSystem
+  #lock: FileLock | null = null
+  #file: OpenFile | null = null
+  #ino = 0
+  #size = 0
+  #day = ''
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options
+    this.#fileSystem = options.fileSystem
+  }
+
+  /**
+   * Makes the directory, takes the lock, opens or creates the file and repairs its end.
+   * @throws LockedError when another process writes to the path
+   */
+  async open(): Promise<void> {
+    const { path } = this.#options
+    await makeDirectory(this.#fileSystem, dirname(path))
+    this.#lock ??= await FileLock.acquire(this.#fileSystem, `${path}.lock`)
+    await this.#openFile()
+  }
+
+  /** Resolves once the lines are durable; rejects when they are not, and then they are not in the file either. */
+  async append(lines: readonly Uint8Array[], byteLength: number): Promise<void> {
+    if (this.#lock?.lost) throw new Error(`another process has taken over ${this.#options.path}`)
+    if (this.#file && !(await this.#isInPlace())) await this.#close()
+    if (!this.#file) await this.open()
+    if (this.#mustRotate(byteLength)) await this.#rotate()
+    try {
+      await writeAll(this.#file!, lines)
+      await this.#file!.datasync()
+      this.#size += byteLength
+    } catch (error) {
+      await this.#undo()
+      throw error
+    }
+  }
+
+  async release(): Promise<void> {
+    await this.#close()
+    const lock = this.#lock
+    this.#lock = null
+    await lock?.release()
+  }
+
+  async #close(): Promise<void> {
+    const file = this.#file
+    this.#file = null
+    await file?.close()
+  }
+
+  async #openFile(): Promise<void> {
+    const { path } = this.#options
+    const file = await this.#fileSystem.open(path, 'a+', FILE_MODE)
+    try {
+      await syncDirectory(this.#fileSystem, dirname(path))
+      this.#size = await this.#repairEnd(file)
+      const { ino, mtimeMs } = await file.stat()
+      this.#ino = ino
+      this.#day = utcDay(this.#size ? mtimeMs : Date.now())
+      this.#file = file
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+  }
+
+  /** False when someone moved or deleted the file: what is written to it would be found no more. */
+  async #isInPlace(): Promise<boolean> {
+    const { path, logger } = this.#options
+    const ino = await this.#fileSystem.stat(path).then(
+      (stat) => stat.ino,
+      () => null,
+    )
+    if (ino === this.#ino) return true
+    logger.warn({ path }, 'the file was moved or deleted; going on with a new one')
+    return false
+  }
+
+  #mustRotate(byteLength: number): boolean {
+    if (this.#size === 0) return false
+    if (this.#options.rotateDaily && utcDay(Date.now()) !== this.#day) return true
+    return this.#size + byteLength > this.#options.maxFileBytes
+  }
+
+  async #rotate(): Promise<void> {
+    const { path } = this.#options
+    await this.#close()
+    const rotated = await rotatedFiles(this.#fileSystem, path)
+    await this.#fileSystem.rename(path, nextRotatedFile(path, rotated.at(-1), Date.now()))
+    await this.#openFile()
+    await this.#deleteSurplus()
+  }
+
+  async #deleteSurplus(): Promise<void> {
+    const { path, maxFiles, logger } = this.#options
+    if (maxFiles === null) return
+    const rotated = await rotatedFiles(this.#fileSystem, path)
+    for (const file of rotated.slice(0, Math.max(0, rotated.length + 1 - maxFiles))) {
+      await this.#fileSystem
+        .unlink(file)
+        .catch((error) => logger.warn({ path: file, err: error }, 'could not delete an old file'))
+    }
+  }
+
+  /** After a failed sync nobody knows which pages reached the disk, so the file is looked at afresh. */
+  async #undo(): Promise<void> {
+    try {
+      const { size } = await this.#file!.stat()
+      if (size > this.#size) await this.#file!.truncate(this.#size)
+    } catch {
+      // Then half a line may stay; the next open() cuts it off.
+    }
+    await this.#close().catch(() => {})
+  }
+
+  /** Ends the last line, or cuts it off where it is torn; returns the size of the file. */
+  async #repairEnd(file: OpenFile): Promise<number> {
+    const { path, logger } = this.#options
+    const { size } = await file.stat()
+    const end = await endOfLastLine(file, size)
+    if (end === size) return size
+    const tail = await readRange(file, end, size)
+    if (isJson(tail)) {
+      await writeAll(file, [Buffer.of(NEWLINE)])
+      return size + 1
+    }
+    // It was never acknowledged, but if the file is not ours it is not ours to lose either.
+    await this.#keepAside(tail)
+    await file.truncate(end)
+    logger.warn({ path, bytes: tail.byteLength, keptIn: tornFile(path) }, 'cut off a torn last line')
+    return end
+  }
+
+  async #keepAside(tail: Buffer): Promise<void> {
+    const torn = await this.#fileSystem.open(tornFile(this.#options.path), 'a', FILE_MODE)
+    try {
+      await writeAll(torn, [tail, Buffer.of(NEWLINE)])
+    } finally {
+      await torn.close()
+    }
+  }
+}
+
+/** Where torn last lines are kept. */
+function tornFile(path: string): string {
+  return `${path}.torn`
+}
+
+/** The position behind the last newline; 0 when there is none. */
+async function endOfLastLine(file: OpenFile, size: number): Promise<number> {
+  for (let end = size; end > 0; end -= TAIL_CHUNK_BYTES) {
+    const start = Math.max(0, end - TAIL_CHUNK_BYTES)
+    const newline = (await readRange(file, start, end)).lastIndexOf(NEWLINE)
+    if (newline >= 0) return start + newline + 1
+  }
+  return 0
+}
+
+function isJson(bytes: Buffer): boolean {
+  try {
+    JSON.parse(bytes.toString())
+    return true
+  } catch {
+    return false
+  }
+}
+
+function utcDay(millis: number): string {
+  return new Date(millis).toISOString().slice(0, 10)
+}
