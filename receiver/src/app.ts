@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http'
+import cors from 'cors'
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
 import helmet from 'helmet'
 import type { Logger } from 'pino'
@@ -15,6 +16,9 @@ import { healthRoutes } from './routes/health.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { otlpLogs } from './routes/otlp-logs.ts'
 
+/** How long a browser remembers that it may post; they cap it at some hours. */
+const CORS_MAX_AGE_SECONDS = 7_200
+
 export interface AppParts {
   readonly intake: Intake
   readonly authenticator: Authenticator
@@ -24,6 +28,7 @@ export interface AppParts {
   /** Names the exporters, as in `postgres,jsonl`. */
   readonly storage: string
   readonly tls: boolean
+  readonly corsOrigins: readonly string[]
   /** /metrics and /health are served by the admin app instead. */
   readonly separateAdmin: boolean
 }
@@ -41,11 +46,11 @@ export function createListener(parts: AppParts): RequestListener {
   app.use(requireToken(authenticator))
   if (!parts.separateAdmin) app.use(metricsRoutes(metrics))
   finish(app, log)
-  return (request, response) => {
-    // The one hot route goes around express, which costs as much again as the rest of a small request.
+  return withCors(parts.corsOrigins, (request, response) => {
+    // The one hot route goes around express (docs/decisions/0020).
     if (request.url === '/v1/logs') logs(request, response)
     else app(request, response)
-  }
+  })
 }
 
 /** Everything on ADMIN_PORT. */
@@ -63,6 +68,12 @@ function createApp(): Express {
   app.disable('x-powered-by')
   app.disable('etag')
   return app
+}
+
+function withCors(origins: readonly string[], listener: RequestListener): RequestListener {
+  if (origins.length === 0) return listener
+  const middleware = cors({ origin: [...origins], methods: ['POST'], maxAge: CORS_MAX_AGE_SECONDS })
+  return (request, response) => middleware(request, response, () => listener(request, response))
 }
 
 function pageHeaders(tls: boolean): RequestHandler {

@@ -35,9 +35,12 @@ export class Authenticator {
     return this.#digests.length > 0 || this.#file !== undefined
   }
 
-  /** @throws UnauthorizedError */
-  check(request: IncomingMessage): void {
-    if (!this.required) return
+  /**
+   * Who sends the request: the same text for the same token or, without tokens, for the same address.
+   * @throws UnauthorizedError
+   */
+  check(request: IncomingMessage): string {
+    if (!this.required) return request.socket.remoteAddress ?? ''
     const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? []
     if (token === undefined) throw new UnauthorizedError('send the header Authorization: Bearer <token>')
     const sent = digest(token)
@@ -45,6 +48,7 @@ export class Authenticator {
     // Every token is compared, each in constant time.
     for (const known of this.#digests) valid = timingSafeEqual(known, sent) || valid
     if (!valid) throw new UnauthorizedError('the bearer token is not one of AUTH_TOKENS or AUTH_TOKENS_FILE')
+    return sent.toString('base64')
   }
 
   close(): void {

@@ -119,6 +119,17 @@ export const OPTIONS = {
     default: '64MiB',
     help: 'Largest body, both as sent and after decompression; a larger one gets 413.',
   },
+  maxRequestEvents: {
+    group: 'Limits',
+    kind: integer('N', 1, 10_000_000),
+    default: '200000',
+    help: 'Most events in one request; more get 413. An event of a few bytes takes some 400 in memory.',
+  },
+  maxClientEventsPerSecond: {
+    group: 'Limits',
+    kind: integer('N', 1, 1_000_000_000),
+    help: 'Most events a second of one client, by token or else by address; beyond it 429. Default: any.',
+  },
   maxBytesInFlight: {
     group: 'Limits',
     kind: bytes(1024, 2 ** 40),

@@ -1,7 +1,8 @@
+import { registerHooks } from 'node:module'
 import { isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import vm from 'node:vm'
 import type { CreateExporter, Exporter } from '@agentic-hooks/events'
+import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 
 /** An exporter to load: its package, or the path of its module, and what to pass to its `createExporter`. */
@@ -16,9 +17,9 @@ const BUILT_IN: Readonly<Record<string, string>> = {
 }
 
 /** EXPORTERS, or what STORAGE_TYPE is short for. */
-export function exporterSpecs(config: Config): ExporterSpec[] {
+export function exporterSpecs(config: Config, log: Logger): ExporterSpec[] {
   const specs = config.exporters ?? storageTypeSpecs(config)
-  return specs.map((spec) => withDefaultOptions(spec, config))
+  return specs.map((spec) => withDefaultOptions(spec, config, log))
 }
 
 function storageTypeSpecs({ storageType, databaseUrl }: Config): ExporterSpec[] {
@@ -26,11 +27,15 @@ function storageTypeSpecs({ storageType, databaseUrl }: Config): ExporterSpec[] 
   return types.map((type) => ({ package: type }))
 }
 
-/** The two built in take DATABASE_URL and JSONL_PATH where they are given no options of their own. */
-function withDefaultOptions(spec: ExporterSpec, { databaseUrl, jsonlPath }: Config): ExporterSpec {
+/** The two built in take DATABASE_URL and JSONL_PATH, unless they are given options of their own. */
+function withDefaultOptions(
+  spec: ExporterSpec,
+  { databaseUrl, jsonlPath }: Config,
+  logger: Logger,
+): ExporterSpec {
   const name = BUILT_IN[spec.package] ?? spec.package
-  if (name === BUILT_IN.postgres) return { package: name, options: { databaseUrl, ...spec.options } }
-  if (name === BUILT_IN.jsonl) return { package: name, options: { path: jsonlPath, ...spec.options } }
+  if (name === BUILT_IN.postgres) return { package: name, options: { databaseUrl, logger, ...spec.options } }
+  if (name === BUILT_IN.jsonl) return { package: name, options: { path: jsonlPath, logger, ...spec.options } }
   return { ...spec, package: name }
 }
 
@@ -65,15 +70,17 @@ async function importFromEither(name: string, directory: string): Promise<Record
 }
 
 /** `import(name)` as a module in that directory would do it, export conditions included. */
-function importFrom(directory: string, name: string): Promise<Record<string, unknown>> {
-  const importer: (name: string) => Promise<Record<string, unknown>> = vm.runInThisContext(
-    '(name) => import(name)',
-    {
-      filename: join(directory, 'import-exporter.js'),
-      importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-    },
-  )
-  return importer(name)
+async function importFrom(directory: string, name: string): Promise<Record<string, unknown>> {
+  const parentURL = pathToFileURL(join(directory, 'importer.js')).href
+  const hooks = registerHooks({
+    resolve: (specifier, context, next) =>
+      next(specifier, specifier === name ? { ...context, parentURL } : context),
+  })
+  try {
+    return await import(name)
+  } finally {
+    hooks.deregister()
+  }
 }
 
 /** Whether it is the package itself that is missing, and not something that it imports. */

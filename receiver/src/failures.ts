@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { type FieldError, InvalidEventError } from '@agentic-hooks/events'
-import { UndecodableError } from './decode/decoded-request.ts'
+import { TooManyRecordsError, UndecodableError } from './decode/decoded-request.ts'
 
 /*
  * Every way in which a request can fail, and what its client is told. OTLP clients send 429, 502, 503 and 504
@@ -12,9 +12,10 @@ import { UndecodableError } from './decode/decoded-request.ts'
  * | UnauthorizedError                        | 401    | with a valid token |
  * | NotFoundError                            | 404    | no                 |
  * | MethodNotAllowedError                    | 405    | no                 |
- * | BodyTooLargeError                        | 413    | in smaller batches |
+ * | BodyTooLargeError, TooManyRecordsError   | 413    | in smaller batches |
  * | UnsupportedMediaError                    | 415    | no                 |
  * | InvalidEventError (REST, hooks)          | 422    | no                 |
+ * | TooManyEventsError                       | 429    | yes                |
  * | ClientGoneError                          | 499    | nobody is told     |
  * | UnavailableError: full, failing, closing | 503    | yes                |
  * | anything else is a bug of ours           | 500    | no                 |
@@ -85,6 +86,17 @@ export class ClientGoneError extends RequestError {
   }
 }
 
+/** A client that sends more than its share. */
+export class TooManyEventsError extends RequestError {
+  override readonly name = 'TooManyEventsError'
+
+  constructor(eventsPerSecond: number, retryAfterSeconds: number) {
+    super(429, `more than ${eventsPerSecond} events a second (MAX_CLIENT_EVENTS_PER_SECOND)`, {
+      'retry-after': String(retryAfterSeconds),
+    })
+  }
+}
+
 /** Nothing is wrong with the request: it may be sent again. */
 export class UnavailableError extends RequestError {
   override readonly name = 'UnavailableError'
@@ -105,6 +117,7 @@ export interface Failure {
 
 export function toFailure(error: unknown): Failure {
   if (error instanceof RequestError) return error
+  if (error instanceof TooManyRecordsError) return { status: 413, message: error.message, headers: {} }
   if (error instanceof UndecodableError) return { status: 400, message: error.message, headers: {} }
   if (error instanceof InvalidEventError) {
     return { status: 422, message: error.message, headers: {}, fields: error.fields }

@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type ExportResult, type Micros, nowMicros } from '@agentic-hooks/events'
 import type { Logger } from 'pino'
-import type { Admission } from './admission.ts'
+import type { Admission, Ticket } from './admission.ts'
 import { answer } from './answer.ts'
 import type { Authenticator } from './auth.ts'
 import { decompress, readBody } from './body.ts'
-import type { DecodedRequest } from './decode/decoded-request.ts'
+import type { DecodedRequest, DecodeLimits } from './decode/decoded-request.ts'
 import {
   ClientGoneError,
   type Failure,
@@ -15,15 +15,18 @@ import {
 } from './failures.ts'
 import type { Metrics, Protocol } from './metrics.ts'
 import type { Pipeline } from './pipeline.ts'
+import type { RateLimit } from './rate-limit.ts'
 
 /** One way in: how its bodies are read and its answers written. */
 export interface Way {
   readonly protocol: Protocol
   /** Of the answers, failures included. */
   readonly contentType: string
+  /** Its clients repeat what they got no answer to, so a batch whose client has left is given up. */
+  readonly clientsRetry: boolean
   /** Throws an UnsupportedMediaError where the body, of which nothing is read yet, is of no known type. */
   accept(request: IncomingMessage): void
-  decode(body: Uint8Array, receivedAtMicros: Micros): DecodedRequest
+  decode(body: Uint8Array, receivedAtMicros: Micros, limits: DecodeLimits): DecodedRequest
   /** The answer once everything that can be stored is durable. */
   encodeResult(result: ExportResult): { status: number; body: Buffer }
   encodeFailure(failure: Failure): Buffer
@@ -31,19 +34,23 @@ export interface Way {
 
 export interface IntakeOptions {
   readonly authenticator: Authenticator
+  readonly rateLimit: RateLimit | null
   readonly admission: Admission
   readonly pipeline: Pipeline
   readonly metrics: Metrics
   readonly log: Logger
   readonly maxBodyBytes: number
+  readonly maxRequestEvents: number
 }
 
 /** Takes the events of a request all the way from the open connection into the stores, then answers. */
 export class Intake {
   readonly #options: IntakeOptions
+  readonly #limits: DecodeLimits
 
   constructor(options: IntakeOptions) {
     this.#options = options
+    this.#limits = { maxRecords: options.maxRequestEvents }
   }
 
   async serve(request: IncomingMessage, response: ServerResponse, way: Way): Promise<void> {
@@ -66,26 +73,19 @@ export class Intake {
   }
 
   async #receive(request: IncomingMessage, response: ServerResponse, way: Way): Promise<ExportResult> {
-    const { authenticator, admission, pipeline, metrics, maxBodyBytes } = this.#options
+    const { authenticator, rateLimit, admission, pipeline, metrics } = this.#options
     if (request.method !== 'POST') throw new MethodNotAllowedError(request.method, 'POST')
-    authenticator.check(request)
+    const client = authenticator.check(request)
     way.accept(request)
-    const counted = metrics.protocol(way.protocol)
+    rateLimit?.check(client)
     const ticket = admission.enter()
     response.on('close', () => {
-      if (!response.writableFinished) ticket.abort(new ClientGoneError())
+      const waits = ticket.arriving || way.clientsRetry
+      if (waits && !response.writableFinished) ticket.abort(new ClientGoneError())
     })
-    let decoded: DecodedRequest
-    try {
-      const sent = await readBody(request, ticket, maxBodyBytes)
-      const body = decompress(sent, request.headers['content-encoding'], maxBodyBytes)
-      ticket.arrived(body.byteLength)
-      decoded = way.decode(body, nowMicros())
-    } catch (error) {
-      ticket.leave()
-      throw error
-    }
-    const { batch, rejected } = decoded
+    const { batch, rejected } = await this.#read(request, ticket, way)
+    rateLimit?.take(client, batch.events.length)
+    const counted = metrics.protocol(way.protocol)
     counted.received(batch.events.length + rejected.length)
     try {
       const result = await pipeline.store(batch, ticket)
@@ -93,6 +93,19 @@ export class Intake {
       return rejected.length ? { ...result, rejected: [...rejected, ...result.rejected] } : result
     } catch (error) {
       if (error instanceof UnavailableError) counted.refused(batch.events.length)
+      throw error
+    }
+  }
+
+  async #read(request: IncomingMessage, ticket: Ticket, way: Way): Promise<DecodedRequest> {
+    const { maxBodyBytes } = this.#options
+    try {
+      const sent = await readBody(request, ticket, maxBodyBytes)
+      const body = decompress(sent, request.headers['content-encoding'], maxBodyBytes)
+      ticket.arrived(body.byteLength)
+      return way.decode(body, nowMicros(), this.#limits)
+    } catch (error) {
+      ticket.leave()
       throw error
     }
   }

@@ -46,6 +46,7 @@ const GRPC_CODES: Readonly<Record<number, number>> = {
   413: 8, // RESOURCE_EXHAUSTED
   415: 3, // INVALID_ARGUMENT
   422: 3, // INVALID_ARGUMENT
+  429: 8, // RESOURCE_EXHAUSTED
   503: 14, // UNAVAILABLE
 }
 

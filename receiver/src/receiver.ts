@@ -9,6 +9,7 @@ import { Health } from './health.ts'
 import { Intake } from './intake.ts'
 import { Metrics } from './metrics.ts'
 import { Pipeline } from './pipeline.ts'
+import { RateLimit } from './rate-limit.ts'
 import { Server } from './server.ts'
 import { withTimeout } from './timeout.ts'
 
@@ -46,10 +47,13 @@ export async function startReceiver(
   const health = new Health(exporters)
   const pipeline = new Pipeline({ ...config, exporters, admission, metrics, log })
   const authenticator = new Authenticator(config.authTokens ?? [], config.authTokensFile, log)
-  const intake = new Intake({ ...config, authenticator, admission, pipeline, metrics, log })
+  const rateLimit =
+    config.maxClientEventsPerSecond === undefined ? null : new RateLimit(config.maxClientEventsPerSecond)
+  const intake = new Intake({ ...config, authenticator, rateLimit, admission, pipeline, metrics, log })
   const parts = {
     ...{ intake, authenticator, health, metrics, log },
     storage: exporters.map(({ name }) => name).join(','),
+    corsOrigins: config.corsOrigins ?? [],
     tls: config.tlsCertFile !== undefined,
     separateAdmin: config.adminPort !== undefined,
   }

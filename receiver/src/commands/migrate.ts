@@ -4,11 +4,14 @@ import type { Command } from './command.ts'
 export const migrate: Command = {
   name: 'migrate',
   usage: '[--dry-run]',
-  summary: 'create or update the PostgreSQL tables (serve does it too)',
+  summary: 'bring the PostgreSQL tables up to date, as serve does; --dry-run prints the SQL',
   flags: { 'dry-run': { type: 'boolean' } },
-  async run({ config, flags, log }) {
-    if (!config.databaseUrl) throw new ConfigError('migrate needs DATABASE_URL')
-    const { migrate } = await import('@agentic-hooks/exporter-postgres')
-    await migrate({ databaseUrl: config.databaseUrl, dryRun: flags['dry-run'] === true, log })
+  async run({ config: { databaseUrl }, flags, log }) {
+    if (!databaseUrl) throw new ConfigError('migrate needs DATABASE_URL')
+    const dryRun = flags['dry-run'] === true
+    const postgres = await import('@agentic-hooks/exporter-postgres') // Not needed, nor loaded, by the rest.
+    const { migrations, sql } = await postgres.migrate({ databaseUrl, dryRun, logger: log })
+    if (sql === null) log.info({ migrations }, 'migrated')
+    else process.stdout.write(sql)
   },
 }

@@ -14,7 +14,7 @@ export const serve: Command = {
   flags: {},
   async run({ config, log, stopSignal }) {
     warnOfOpenDoor(config, log)
-    const exporters = await Promise.all(exporterSpecs(config).map((spec) => loadExporter(spec)))
+    const exporters = await Promise.all(exporterSpecs(config, log).map((spec) => loadExporter(spec)))
     const receiver = await startReceiver(config, exporters, log)
     const { urls, adminUrl } = receiver
     const storage = exporters.map(({ name }) => name)

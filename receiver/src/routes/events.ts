@@ -16,7 +16,7 @@ export function restBatch(intake: Intake) {
 }
 
 function route(intake: Intake, decode: Way['decode']) {
-  const way: Way = { protocol: 'rest', accept, decode, ...restAnswers }
+  const way: Way = { protocol: 'rest', clientsRetry: false, accept, decode, ...restAnswers }
   return (request: IncomingMessage, response: ServerResponse) => intake.serve(request, response, way)
 }
 

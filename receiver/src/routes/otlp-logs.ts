@@ -14,15 +14,24 @@ export function otlpLogs(intake: Intake) {
 
 const accept = () => {}
 
-const json: Way = { protocol: 'otlp_json', accept, decode: decodeOtlpJson, ...jsonAnswers }
+const json: Way = {
+  protocol: 'otlp_json',
+  clientsRetry: true,
+  accept,
+  decode: decodeOtlpJson,
+  ...jsonAnswers,
+}
+
+const protobuf: Way = {
+  protocol: 'otlp_protobuf',
+  clientsRetry: true,
+  accept,
+  decode: decodeOtlpProtobuf,
+  ...protobufAnswers,
+}
 
 const WAYS: Readonly<Record<string, Way>> = {
-  'application/x-protobuf': {
-    protocol: 'otlp_protobuf',
-    accept,
-    decode: decodeOtlpProtobuf,
-    ...protobufAnswers,
-  },
+  'application/x-protobuf': protobuf,
   'application/json': json,
 }
 

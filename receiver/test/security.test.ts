@@ -1,0 +1,166 @@
+import { readFileSync } from 'node:fs'
+import https from 'node:https'
+import { fileURLToPath } from 'node:url'
+import { SinkExporter } from '@agentic-hooks/events/testing'
+import { describe, expect, it } from 'vitest'
+import { startReceiver } from '../../test/receiver.ts'
+import { type HttpRequest, send } from './support/http.ts'
+import { startTestReceiver } from './support/receiver.ts'
+
+const file = (name: string) => fileURLToPath(new URL(`support/tls/${name}`, import.meta.url))
+const pem = (name: string) => readFileSync(file(name))
+
+const SERVER = { TLS_CERT_FILE: file('server.pem'), TLS_KEY_FILE: file('server-key.pem') }
+const MUTUAL = { ...SERVER, TLS_CLIENT_CA_FILE: file('ca.pem') }
+const LOGS: HttpRequest = { path: '/v1/logs', headers: { 'content-type': 'application/json' }, body: '{}' }
+
+function sendTls(url: string, options: https.RequestOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const request = https.request(`${url}/v1/logs`, {
+      method: 'POST',
+      agent: false,
+      ca: pem('ca.pem'),
+      headers: { 'content-type': 'application/json' },
+      ...options,
+    })
+    request.on('response', (response) => {
+      response.resume()
+      resolve(response.statusCode!)
+    })
+    request.on('error', reject)
+    request.end('{}')
+  })
+}
+
+describe('TLS', () => {
+  it('answers over HTTPS', async () => {
+    await using receiver = await startTestReceiver([new SinkExporter()], SERVER)
+    expect(receiver.url).toMatch(/^https:/)
+    expect(await sendTls(receiver.url, {})).toBe(200)
+  })
+
+  it('takes nothing over HTTP then', async () => {
+    await using receiver = await startTestReceiver([new SinkExporter()], SERVER)
+    await expect(send(receiver.url.replace('https', 'http'), LOGS)).rejects.toThrow()
+  })
+
+  it('with an authority for clients, takes those that it signed', async () => {
+    await using receiver = await startTestReceiver([new SinkExporter()], MUTUAL)
+    const client = { cert: pem('client.pem'), key: pem('client-key.pem') }
+    expect(await sendTls(receiver.url, client)).toBe(200)
+  })
+
+  it('with an authority for clients, takes no others', async () => {
+    await using receiver = await startTestReceiver([new SinkExporter()], MUTUAL)
+    await expect(sendTls(receiver.url, {})).rejects.toThrow(/certificate required|ECONNRESET|EPIPE/)
+  })
+
+  it.each([
+    [{ ...SERVER, TLS_KEY_FILE: file('nothing.pem') }, 'TLS_KEY_FILE cannot be read'],
+    [
+      { ...SERVER, TLS_KEY_FILE: file('client-key.pem') },
+      'TLS_CERT_FILE, TLS_KEY_FILE or TLS_CLIENT_CA_FILE',
+    ],
+  ])('does not start with wrong files', async (env, message) => {
+    await expect(startTestReceiver([new SinkExporter()], env)).rejects.toThrow(message)
+  })
+})
+
+describe('CORS', () => {
+  const origin = 'https://app.example.com'
+  const preflight: HttpRequest = {
+    method: 'OPTIONS',
+    path: '/v1/logs',
+    headers: {
+      origin,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'content-type',
+    },
+  }
+
+  it('allows no web page anything by default', async () => {
+    await using receiver = await startTestReceiver([new SinkExporter()])
+    const answer = await send(receiver.url, preflight)
+    expect(answer.status).toBe(405)
+    expect(answer.headers['access-control-allow-origin']).toBeUndefined()
+  })
+
+  it('allows the pages of a listed origin to post', async () => {
+    await using receiver = await startTestReceiver([new SinkExporter()], { CORS_ORIGINS: origin })
+    const answer = await send(receiver.url, preflight)
+    expect(answer.status).toBe(204)
+    expect(answer.headers).toMatchObject({
+      'access-control-allow-origin': origin,
+      'access-control-allow-methods': 'POST',
+      'access-control-allow-headers': 'content-type',
+    })
+    const posted = await send(receiver.url, { ...LOGS, headers: { ...LOGS.headers, origin } })
+    expect(posted.headers['access-control-allow-origin']).toBe(origin)
+  })
+
+  it('allows the pages of other origins nothing', async () => {
+    await using receiver = await startTestReceiver([new SinkExporter()], { CORS_ORIGINS: origin })
+    const headers = { ...preflight.headers, origin: 'https://evil.example.com' }
+    const answer = await send(receiver.url, { ...preflight, headers })
+    expect(answer.headers['access-control-allow-origin']).toBeUndefined()
+  })
+
+  it.each(['/events', '/events/batch'])(
+    '%s takes no body that a page may send without asking',
+    async (path) => {
+      await using receiver = await startTestReceiver([new SinkExporter()])
+      for (const type of ['text/plain', 'application/x-www-form-urlencoded', undefined]) {
+        const headers = type === undefined ? {} : { 'content-type': type }
+        const body = '{"event_type":"custom","session_id":"s"}'
+        expect((await send(receiver.url, { path, headers, body })).status).toBe(415)
+      }
+    },
+  )
+})
+
+describe('listening beyond the loopback', () => {
+  const warnings = async (env: Record<string, string>) => {
+    await using receiver = await startReceiver({ env: { EXPORTERS: NULL_EXPORTER, ...env } })
+    return receiver.log.filter(({ level }) => level === 'warn').map(({ msg }) => msg)
+  }
+
+  it('warns without tokens and says what to do', async () => {
+    expect(await warnings({ HOST: '0.0.0.0' })).toEqual([
+      expect.stringContaining(
+        'set AUTH_TOKENS_FILE (or AUTH_TOKENS, or TLS_CLIENT_CA_FILE), or HOST=127.0.0.1',
+      ),
+    ])
+  })
+
+  it('is silent with tokens, or on the loopback', async () => {
+    expect(await warnings({ HOST: '0.0.0.0', AUTH_TOKENS: 'secret' })).toEqual([])
+    expect(await warnings({ HOST: '127.0.0.1' })).toEqual([])
+  })
+})
+
+describe('logs', () => {
+  it('have neither tokens nor payloads, not even at trace level', async () => {
+    await using receiver = await startReceiver({
+      env: { EXPORTERS: NULL_EXPORTER, AUTH_TOKENS: 'token-secret', LOG_LEVEL: 'trace' },
+    })
+    const headers = { authorization: 'Bearer token-secret', 'content-type': 'application/json' }
+    const bodies = [
+      '{"event_type":"payload-secret","session_id":"payload-secret","data":{"a":"payload-secret"}}',
+      '{"event_type":"payload-secret"}',
+      '{"payload-secret',
+    ]
+    for (const path of ['/events', '/v1/logs']) {
+      for (const body of bodies) await send(receiver.url, { path, headers, body })
+      await send(receiver.url, { path, headers: { authorization: 'Bearer payload-secret' }, body: '{}' })
+    }
+    await receiver.stop()
+    const written = JSON.stringify(receiver.log) + receiver.stderr()
+    expect(written).toContain('request refused')
+    expect(written).not.toContain('secret')
+  })
+})
+
+/** An exporter that forgets everything. */
+const NULL_EXPORTER = JSON.stringify([
+  { package: fileURLToPath(new URL('support/null-exporter.js', import.meta.url)) },
+])

@@ -1,0 +1,29 @@
+import { join } from 'node:path'
+import { exporterConformance } from '@agentic-hooks/events/testing'
+import { loadExporter } from '../../src/exporters.ts'
+import { readAcmeFile } from './acme.ts'
+
+/*
+ * Loads acme-exporter by its name from the working directory, puts it through the conformance suite and prints
+ * a JSON object of each case's name and its error, or null. A script of its own: vitest replaces import().
+ */
+
+let path: string
+let stores = 0
+
+const cases = exporterConformance({
+  create() {
+    path = join(process.cwd(), `events-${stores++}`)
+    return loadExporter({ package: 'acme-exporter', options: { path } })
+  },
+  read: () => readAcmeFile(path),
+})
+
+const results: Record<string, string | null> = {}
+for (const { name, run } of cases) {
+  results[name] = await run().then(
+    () => null,
+    (error: Error) => error.message,
+  )
+}
+process.stdout.write(JSON.stringify(results))
