@@ -57,8 +57,8 @@ build "$(tag_of docker-compose.yaml postgres)" "$work/postgres" <<DOCKERFILE
 FROM $base
 COPY native /usr/lib/postgresql/18
 COPY postgres-entrypoint.sh /usr/local/bin/docker-entrypoint.sh
-RUN chmod -R go+rX /usr/lib/postgresql/18 && mkdir -p /var/run/postgresql \
-  && chown -R postgres:postgres /var/run/postgresql /var/lib/postgresql
+RUN useradd --uid 999 --home-dir /var/lib/postgresql --create-home postgres && mkdir -p /var/run/postgresql \
+  && chown postgres:postgres /var/run/postgresql && chmod -R go+rX /usr/lib/postgresql/18
 ENV PGDATA=/var/lib/postgresql/18/docker
 VOLUME /var/lib/postgresql
 STOPSIGNAL SIGINT
@@ -68,7 +68,7 @@ DOCKERFILE
 
 build "$(tag_of docker-compose.yaml prom/prometheus)" "$work/empty" <<DOCKERFILE
 FROM $base
-RUN ln -s /usr/bin/prometheus /bin/prometheus 2>/dev/null; mkdir -p /prometheus && chown nobody:nogroup /prometheus
+RUN mkdir -p /prometheus && chown nobody:nogroup /prometheus
 USER nobody
 WORKDIR /prometheus
 VOLUME /prometheus

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { buildOnce, goTool, hasGo, runIn, shortHash } from '../go-tool.ts'
+import { buildOnce, goTool, has, runIn, shortHash } from '../tools.ts'
 
 const MANIFEST_PATH = join(import.meta.dirname, 'builder.yaml')
 const BUILDER = 'go.opentelemetry.io/collector/cmd/builder'
@@ -15,8 +15,8 @@ export async function collectorPath(): Promise<string> {
   const version = /^ {2}version: (\S+)$/m.exec(manifest)?.[1]
   if (!version) throw new Error(`${MANIFEST_PATH} names no dist.version`)
   return buildOnce(`otelcol-${version}-${shortHash(manifest)}`, async (folder) => {
-    if (!(await hasGo())) throw new Error(NEEDS_GO)
-    await runIn(folder, await goTool(BUILDER, `v${version}`), [
+    if (!has('go')) throw new Error(NEEDS_GO)
+    await runIn(folder, await goTool('builder', BUILDER, `v${version}`), [
       `--config=${MANIFEST_PATH}`,
       '--skip-get-modules',
       '--skip-compilation',

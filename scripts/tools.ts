@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -15,11 +15,25 @@ export function cachePath(...names: string[]): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'agentic-hooks', ...names)
 }
 
-export async function hasGo(): Promise<boolean> {
-  return run('go', ['version']).then(
-    () => true,
-    () => false,
-  )
+/** Whether a program is on the PATH. */
+export function has(command: string): boolean {
+  return (process.env.PATH ?? '')
+    .split(delimiter)
+    .some((folder) => folder && existsSync(join(folder, command)))
+}
+
+/**
+ * Sees to it that a program is on the PATH: in CI, as root on Debian, its package is installed.
+ * Returns why it is missing, or null when it is there.
+ */
+export async function missing(command: string, debianPackage: string): Promise<string | null> {
+  if (has(command)) return null
+  if (process.env.CI && process.getuid?.() === 0 && has('apt-get')) {
+    await runIn('/', 'apt-get', ['update', '-qq'])
+    await runIn('/', 'apt-get', ['install', '-y', '-qq', '--no-install-recommends', debianPackage])
+    return null
+  }
+  return `${command} is not installed (Debian: apt-get install ${debianPackage})`
 }
 
 /** Runs one command to its end. Throws an Error with the end of what it printed when it fails. */
@@ -34,20 +48,27 @@ export async function runIn(folder: string, command: string, args: readonly stri
 }
 
 /**
- * The path of a program that is built once, by `build` in an empty folder, and then cached under `name`.
+ * The path of what is built once, by `build` in an empty folder, and then cached under `name`.
  * Two processes may build at the same time: each in its own folder, and the last to finish wins.
  */
 export async function buildOnce(name: string, build: (folder: string) => Promise<string>): Promise<string> {
   const cached = cachePath(name)
   if (existsSync(cached)) return cached
-  const folder = await mkdtemp(join(tmpdir(), 'agentic-hooks-build-'))
-  try {
+  return withFolder(async (folder) => {
     const built = await build(folder)
     await mkdir(cachePath(), { recursive: true })
     const staged = `${cached}.${process.pid}`
-    await runIn(folder, 'cp', [built, staged])
+    await cp(built, staged, { recursive: true })
     await rename(staged, cached)
     return cached
+  })
+}
+
+/** Calls `use` with an empty folder, and removes that again. */
+export async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'agentic-hooks-'))
+  try {
+    return await use(folder)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -57,14 +78,26 @@ export async function buildOnce(name: string, build: (folder: string) => Promise
  * The path of a Go program, built at its pinned version. `go install` refuses modules with replace directives
  * (the Collector's own tools have them); a module of one requirement does not.
  */
-export async function goTool(importPath: string, version: string): Promise<string> {
-  const name = `${importPath.split('/').findLast((part) => !/^v\d+$/.test(part))}-${version}`
-  return buildOnce(name, async (folder) => {
+export async function goTool(name: string, importPath: string, version: string): Promise<string> {
+  return buildOnce(`${name}-${version}`, async (folder) => {
     await runIn(folder, 'go', ['mod', 'init', 'tool'])
     await runIn(folder, 'go', ['get', `${importPath}@${version}`])
     await runIn(folder, 'go', ['build', '-mod=mod', '-trimpath', '-ldflags=-s -w', '-o', 'tool', importPath])
     return join(folder, 'tool')
   })
+}
+
+/** The path of a Python with these packages, as in `six==1.17.0`, in an environment of its own. */
+export async function python(name: string, packages: readonly string[]): Promise<string> {
+  const folder = cachePath(`python-${name}-${shortHash(packages.join())}`)
+  const executable = join(folder, 'bin', 'python')
+  const ready = join(folder, 'ready')
+  if (existsSync(ready)) return executable
+  await mkdir(cachePath(), { recursive: true })
+  await runIn(cachePath(), 'python3', ['-m', 'venv', '--clear', folder])
+  await runIn(folder, executable, ['-m', 'pip', 'install', '--quiet', ...packages])
+  await writeFile(ready, '')
+  return executable
 }
 
 export function shortHash(text: string | Uint8Array): string {
