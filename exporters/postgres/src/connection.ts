@@ -1,9 +1,11 @@
-import { Client, type ClientConfig } from 'pg'
+import { Client, type ClientConfig, Pool } from 'pg'
 import type { ResolvedOptions } from './options.ts'
 
-export type ConnectionOptions = Pick<ResolvedOptions, 'databaseUrl' | 'connectTimeoutMillis' | 'logger'>
+export type ConnectionOptions = Pick<ResolvedOptions, 'databaseUrl' | 'connectTimeoutMillis'>
 
 const KEEP_ALIVE_MILLIS = 10_000
+/** Connections that read: for queries of people and for health checks. */
+const MAX_READERS = 2
 
 /**
  * A connection that is ready for queries. As with libpq, `sslmode=prefer` (the default) falls back to plain text
@@ -25,6 +27,18 @@ async function connectWith(config: ClientConfig): Promise<Client> {
   client.on('error', () => {})
   await client.connect()
   return client
+}
+
+/** Connections for reading, made when they are needed, with TLS or without as `client` came to be. */
+export function createPool(options: ResolvedOptions, client: Client): Pool {
+  const pool = new Pool({
+    ...clientConfig(options, client.ssl ? sslModeOf(options.databaseUrl) : 'disable'),
+    max: MAX_READERS,
+    query_timeout: options.queryTimeoutMillis,
+  })
+  // A connection that is lost while nobody uses it is replaced by the next query.
+  pool.on('error', () => {})
+  return pool
 }
 
 function isWithoutTls(error: unknown): boolean {

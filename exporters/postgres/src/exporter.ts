@@ -1,50 +1,101 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { EventBatch, Exporter, ExportResult } from '@agentic-hooks/events'
-import { connect } from './connection.ts'
+import type {
+  EventBatch,
+  EventQuery,
+  EventReader,
+  Exporter,
+  ExportResult,
+  SessionSummary,
+  StoredEvent,
+} from '@agentic-hooks/events'
+import type { Client, Pool } from 'pg'
+import { connect, createPool } from './connection.ts'
+import { SchemaError, UnavailableError } from './errors.ts'
 import { GroupCommit } from './group-commit.ts'
+import { MaintenanceLoop, maintain } from './maintenance.ts'
 import { applyMigrations, pendingMigrations } from './migrations.ts'
 import { type ResolvedOptions, resolveOptions } from './options.ts'
-import { remedyOf, UnavailableError } from './sqlstate.ts'
+import { Reader } from './reader.ts'
+import { remedyOf } from './sqlstate.ts'
 
 const START_RETRY_MILLIS = 250
 
-export class PostgresExporter implements Exporter {
+/**
+ * Stores events in PostgreSQL, each exactly once.
+ *
+ * New until `start()`, which may be called again when it failed; then started, with connections that come and
+ * go (see GroupCommit); `shutdown()` ends it for good.
+ */
+export class PostgresExporter implements Exporter, EventReader {
   readonly name = 'postgres'
   readonly idempotent = true
   readonly #options: ResolvedOptions
   readonly #commits: GroupCommit
+  readonly #maintenance: MaintenanceLoop
+  #pool: Pool | null = null
 
   constructor(options: ResolvedOptions) {
     this.#options = options
     this.#commits = new GroupCommit(options)
+    this.#maintenance = new MaintenanceLoop(options)
   }
 
-  /** @throws UnavailableError when the server stays away for `startTimeoutMillis` or will not have us */
+  /**
+   * Waits up to `startTimeoutMillis` for a server that is not there yet.
+   * @throws UnavailableError when it stays away, or refuses this configuration
+   */
   async start(): Promise<void> {
     const deadline = Date.now() + this.#options.startTimeoutMillis
     for (;;) {
       try {
-        await this.#prepareSchema()
-        return await this.#commits.open()
+        await this.#prepare()
+        await this.#commits.open()
+        if (this.#options.manageSchema) this.#maintenance.start()
+        return
       } catch (error) {
-        if (remedyOf(error) !== 'reconnect' || Date.now() >= deadline) throw UnavailableError.from(error)
+        if (remedyOf(error) === 'configuration' || Date.now() >= deadline) throw UnavailableError.from(error)
       }
       await delay(START_RETRY_MILLIS)
     }
   }
 
-  async #prepareSchema(): Promise<void> {
+  async #prepare(): Promise<void> {
     const client = await connect(this.#options)
     try {
-      if (this.#options.manageSchema) await applyMigrations(client)
-      else if ((await pendingMigrations(client)).length > 0) throw new Error('todo')
+      await this.#warnWithoutFsync(client)
+      if (this.#options.manageSchema) await this.#prepareSchema(client)
+      else await checkSchema(client)
+      this.#pool ??= createPool(this.#options, client)
     } finally {
       await client.end()
     }
   }
 
+  async #warnWithoutFsync(client: Client): Promise<void> {
+    const { rows } = await client.query<{ fsync: string }>('SHOW fsync')
+    if (rows[0]?.fsync !== 'off') return
+    this.#options.logger.warn(
+      { fsync: 'off' },
+      'PostgreSQL runs with fsync off: a crash of its machine LOSES ACKNOWLEDGED EVENTS and may corrupt the database',
+    )
+  }
+
+  async #prepareSchema(client: Client): Promise<void> {
+    const applied = await applyMigrations(client)
+    for (const { version, name } of applied)
+      this.#options.logger.info({ version, name }, 'migrated the schema')
+    try {
+      // Only what is wanted before the first event; dropping may have to wait for locks.
+      await maintain(client, { ...this.#options, retentionDays: null })
+    } catch (error) {
+      this.#options.logger.warn({ err: error }, 'cannot make partitions; the default one takes the events')
+    }
+  }
+
   async health(): Promise<void> {
-    if (this.#commits.refusal) throw this.#commits.refusal
+    const refusal = this.#commits.refusal
+    if (refusal) throw refusal
+    await this.#reader.ping(this.#options.connectTimeoutMillis)
   }
 
   async export(batch: EventBatch, signal: AbortSignal): Promise<ExportResult> {
@@ -52,11 +103,43 @@ export class PostgresExporter implements Exporter {
     return this.#commits.add(batch, signal)
   }
 
-  shutdown(): Promise<void> {
-    return this.#commits.close()
+  /** For an import of old events: makes the partitions that the batch belongs into, so that none of it lands in the default one. */
+  ensurePartitions(batch: EventBatch): Promise<void> {
+    return this.#maintenance.ensurePartitions(batch)
+  }
+
+  query(query: EventQuery): AsyncIterable<StoredEvent> {
+    return this.#reader.query(query)
+  }
+
+  sessions(query: EventQuery): Promise<SessionSummary[]> {
+    return this.#reader.sessions(query)
+  }
+
+  get #reader(): Reader {
+    if (!this.#pool) throw new UnavailableError('the exporter is not started')
+    return new Reader(this.#pool)
+  }
+
+  async shutdown(): Promise<void> {
+    this.#maintenance.stop()
+    await this.#commits.close()
+    const pool = this.#pool
+    this.#pool = null
+    await pool?.end()
   }
 }
 
+async function checkSchema(client: Client): Promise<void> {
+  const pending = await pendingMigrations(client)
+  if (pending.length === 0) return
+  const names = pending.map(({ version, name }) => `${version} ${name}`).join(', ')
+  throw new SchemaError(
+    `the database lacks migrations (${names}) and manageSchema is false: run migrate as the owner of the tables`,
+  )
+}
+
+/** What the receiver calls to load this package. The options are {@link PostgresExporterOptions}. */
 export function createExporter(options: Readonly<Record<string, unknown>>): PostgresExporter {
   return new PostgresExporter(resolveOptions(options))
 }

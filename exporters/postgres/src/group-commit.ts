@@ -1,8 +1,8 @@
 import type { EventBatch, ExportResult } from '@agentic-hooks/events'
+import { UnavailableError } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
 import { byKey, PendingBatch } from './pending-batch.ts'
 import { KnownResources } from './resources.ts'
-import { UnavailableError } from './sqlstate.ts'
 import { Writer } from './writer.ts'
 
 /**

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Client, escapeLiteral } from 'pg'
+import { SchemaError } from './errors.ts'
 import events from './migrations/0001-events.ts'
 import views from './migrations/0002-views.ts'
 
@@ -38,7 +39,7 @@ interface AppliedMigration {
 /**
  * Applies what is due, all of it or nothing.
  * @returns the migrations that were applied
- * @throws Error when the database is newer than this package, or an applied migration is not the one known here
+ * @throws SchemaError when the database is newer than this package, or an applied migration is not the one known here
  */
 export async function applyMigrations(
   client: Client,
@@ -56,7 +57,7 @@ export async function applyMigrations(
   }
 }
 
-/** @throws Error as {@link applyMigrations} does */
+/** @throws SchemaError as {@link applyMigrations} does */
 export async function pendingMigrations(
   client: Client,
   migrations = MIGRATIONS,
@@ -65,12 +66,12 @@ export async function pendingMigrations(
   for (const { version, checksum } of applied) {
     const known = migrations.find((migration) => migration.version === version)
     if (!known) {
-      throw new Error(
+      throw new SchemaError(
         `the database has schema version ${version}, this exporter knows up to ${migrations.length}: upgrade it`,
       )
     }
     if (checksumOf(known) !== checksum) {
-      throw new Error(
+      throw new SchemaError(
         `migration ${version} (${known.name}) is not the one that was applied to this database: its checksum is ${checksumOf(known)}, not ${checksum}; install a released version of the exporter`,
       )
     }

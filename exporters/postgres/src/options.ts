@@ -20,6 +20,8 @@ export interface PostgresExporterOptions {
   readonly connectTimeoutMillis?: number
   /** For one COPY to be committed; after it the connection is given up and its batches are rejected. Default 30,000. */
   readonly writeTimeoutMillis?: number
+  /** For an answer to `query` and `sessions`. Default 60,000. */
+  readonly queryTimeoutMillis?: number
   /** How long `start` waits for a server that is not there yet. Default 30,000. */
   readonly startTimeoutMillis?: number
   /**
@@ -52,6 +54,7 @@ const DEFAULTS: Omit<ResolvedOptions, 'databaseUrl'> = {
   maxQueuedBytes: 2 ** 26,
   connectTimeoutMillis: 5_000,
   writeTimeoutMillis: 30_000,
+  queryTimeoutMillis: 60_000,
   startTimeoutMillis: 30_000,
   manageSchema: true,
   partitionBy: 'day',
@@ -72,6 +75,7 @@ const RULES: Record<keyof ResolvedOptions, readonly [(value: unknown) => boolean
   maxQueuedBytes: integerFrom(1024, Number.MAX_SAFE_INTEGER),
   connectTimeoutMillis: integerFrom(1, MAX_TIMER_MILLIS),
   writeTimeoutMillis: integerFrom(1, MAX_TIMER_MILLIS),
+  queryTimeoutMillis: integerFrom(1, MAX_TIMER_MILLIS),
   startTimeoutMillis: integerFrom(0, MAX_TIMER_MILLIS),
   manageSchema: [(value) => typeof value === 'boolean', 'true or false'],
   partitionBy: [(value) => value === 'day' || value === 'month', '"day" or "month"'],

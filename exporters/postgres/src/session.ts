@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
+import { ReadOnlyError, UnavailableError } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
-import { UnavailableError } from './sqlstate.ts'
 
 /**
  * Makes a fresh connection fit for durable writes.
@@ -17,8 +17,7 @@ export async function prepareSession(client: Client, options: ResolvedOptions): 
   const { rows } = await client.query<{ readonly: string; encoding: string }>(
     `SELECT current_setting('transaction_read_only') AS readonly, current_setting('server_encoding') AS encoding`,
   )
-  if (rows[0]?.readonly === 'on')
-    throw new UnavailableError('PostgreSQL: the server is read-only (a standby?)')
+  if (rows[0]?.readonly === 'on') throw new ReadOnlyError()
   if (rows[0]?.encoding !== 'UTF8') {
     throw new UnavailableError(`PostgreSQL: the database's encoding must be UTF8, not ${rows[0]?.encoding}`)
   }

@@ -1,4 +1,5 @@
 import { DatabaseError } from 'pg'
+import { SchemaError } from './errors.ts'
 
 /**
  * What an error of PostgreSQL means for the batch that met it.
@@ -41,7 +42,9 @@ const REMEDIES: Readonly<Record<string, Remedy>> = {
   '0A': 'configuration', // feature_not_supported
 }
 
+/** An error without an SQLSTATE is one of the connection. */
 export function remedyOf(error: unknown): Remedy {
+  if (error instanceof SchemaError) return 'configuration'
   if (!(error instanceof DatabaseError) || error.code === undefined) return 'reconnect'
   return REMEDIES[error.code] ?? REMEDIES[error.code.slice(0, 2)] ?? 'retry'
 }
@@ -50,16 +53,4 @@ export function remedyOf(error: unknown): Remedy {
 export function lineOf(error: unknown): number | null {
   const match = error instanceof DatabaseError && /^COPY \S+, line (\d+)/m.exec(error.where ?? '')
   return match ? Number(match[1]) : null
-}
-
-/** The database cannot store events now; the same batch can be stored later. */
-export class UnavailableError extends Error {
-  override readonly name = 'UnavailableError'
-
-  static from(error: unknown): UnavailableError {
-    if (error instanceof UnavailableError) return error
-    const reason = error instanceof Error ? error.message || error.name : String(error)
-    const code = error instanceof DatabaseError && error.code ? ` (SQLSTATE ${error.code})` : ''
-    return new UnavailableError(`PostgreSQL: ${reason}${code}`, { cause: error })
-  }
 }

@@ -2,11 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { EventRecord } from '@agentic-hooks/events'
 import type { Client } from 'pg'
 import { connect } from './connection.ts'
+import { UnavailableError } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { PendingBatch, Rows } from './pending-batch.ts'
 import type { KnownResources } from './resources.ts'
 import { prepareSession } from './session.ts'
-import { lineOf, remedyOf, UnavailableError } from './sqlstate.ts'
+import { lineOf, remedyOf } from './sqlstate.ts'
 import { copyNewRows, copyRows } from './store.ts'
 
 /** Attempts at a write that meets another transaction, before its batches are rejected. */

@@ -1,0 +1,211 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type EventBatch, type Micros, nowMicros } from '@agentic-hooks/events'
+import { type Client, DatabaseError } from 'pg'
+import { connect } from './connection.ts'
+import type { ResolvedOptions } from './options.ts'
+import {
+  createPartitionSql,
+  dropPartitionSql,
+  listPartitions,
+  missingPartitions,
+  type Partition,
+  periodOf,
+  periodsFrom,
+  type TimeRange,
+} from './partitions.ts'
+import { remedyOf } from './sqlstate.ts'
+
+export type MaintenanceOptions = Pick<
+  ResolvedOptions,
+  'partitionBy' | 'partitionsAhead' | 'retentionDays' | 'logger'
+>
+
+/** One transaction. */
+export interface MaintenanceStep {
+  /** For the log: `create partition hook_events_p20261122`. */
+  readonly name: string
+  readonly sql: string
+}
+
+/** Writers that queue behind a lock that we wait for stand still no longer than this. */
+const LOCK_TIMEOUT_MILLIS = 2_000
+const LOCK_ATTEMPTS = 20
+const LOCK_RETRY_MILLIS = 1_000
+const DAY_MICROS = 86_400_000_000
+const ADVISORY_LOCK = 7_310_868_735_420_002
+
+/** What is due now: partitions ahead of time, then, with retention, everything too old. */
+export function maintenancePlan(
+  partitions: readonly Partition[],
+  options: MaintenanceOptions,
+  now: Micros,
+): MaintenanceStep[] {
+  const ahead = periodsFrom(now, options.partitionsAhead, options.partitionBy)
+  const steps = createSteps(partitions, ahead)
+  return options.retentionDays === null
+    ? steps
+    : [...steps, ...retentionSteps(partitions, now - options.retentionDays * DAY_MICROS)]
+}
+
+function createSteps(partitions: readonly Partition[], wanted: readonly TimeRange[]): MaintenanceStep[] {
+  return missingPartitions(partitions, wanted).map((partition) => ({
+    name: `create partition ${partition.name}`,
+    sql: createPartitionSql(partition),
+  }))
+}
+
+function retentionSteps(partitions: readonly Partition[], cutoff: Micros): MaintenanceStep[] {
+  const expired = partitions.filter(({ to }) => to <= cutoff)
+  const kept = partitions.filter(({ to }) => to > cutoff)
+  // An event refers to a resource whose last_seen is at most a day before the event's time (see KnownResources).
+  const oldestReference = Math.min(cutoff, ...kept.map(({ from }) => from)) - DAY_MICROS
+  return [
+    ...expired.map((partition) => ({
+      name: `drop partition ${partition.name}`,
+      sql: dropPartitionSql(partition),
+    })),
+    {
+      name: 'delete old events of the default partition',
+      // Whatever time an event claims, it is not kept longer than others after its receipt.
+      sql: `
+DELETE FROM hook_events_default WHERE least("timestamp", received_at) < ${timeLiteral(cutoff)};`,
+    },
+    {
+      name: 'delete resources that no event refers to',
+      sql: `
+DELETE FROM hook_resources WHERE last_seen < ${timeLiteral(oldestReference)};`,
+    },
+  ]
+}
+
+function timeLiteral(micros: Micros): string {
+  return micros === -Infinity ? `'-infinity'` : `'${new Date(Math.floor(micros / 1000)).toISOString()}'`
+}
+
+/**
+ * Does what is due, unless another replica is at it.
+ * @throws the first error, after every other step was tried
+ */
+export async function maintain(client: Client, options: MaintenanceOptions): Promise<void> {
+  const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [
+    ADVISORY_LOCK,
+  ])
+  if (!rows[0]?.locked) return
+  await prepareSession(client)
+  await runSteps(client, maintenancePlan(await listPartitions(client), options, nowMicros()), options)
+}
+
+/**
+ * Makes the partitions of these ranges, when no other replica is making any more.
+ * @throws the first error, after every other step was tried
+ */
+export async function makePartitions(
+  client: Client,
+  wanted: readonly TimeRange[],
+  options: MaintenanceOptions,
+): Promise<void> {
+  await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK])
+  await prepareSession(client)
+  await runSteps(client, createSteps(await listPartitions(client), wanted), options)
+}
+
+/** The connection is closed afterwards, which releases the advisory lock. */
+async function prepareSession(client: Client): Promise<void> {
+  await client.query(`SET timezone = 'UTC'; SET lock_timeout = ${LOCK_TIMEOUT_MILLIS}`)
+}
+
+async function runSteps(
+  client: Client,
+  steps: readonly MaintenanceStep[],
+  { logger }: MaintenanceOptions,
+): Promise<void> {
+  const errors: unknown[] = []
+  for (const step of steps) {
+    try {
+      const rows = await runStep(client, step)
+      if (rows !== 0) logger.info({ step: step.name, rows }, 'maintained the schema')
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  if (errors.length > 0) throw errors[0]
+}
+
+async function runStep(client: Client, { sql }: MaintenanceStep): Promise<number | null> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      // Several statements in one query are one transaction.
+      return (await client.query(sql)).rowCount
+    } catch (error) {
+      if (!isLockConflict(error) || attempt === LOCK_ATTEMPTS) throw error
+    }
+    await delay(LOCK_RETRY_MILLIS * (0.5 + Math.random()))
+  }
+}
+
+function isLockConflict(error: unknown): boolean {
+  const lockNotAvailable = error instanceof DatabaseError && error.code === '55P03'
+  return lockNotAvailable || remedyOf(error) === 'conflict'
+}
+
+/** Maintenance now and then on a connection of its own, from `start()` to `stop()`. */
+export class MaintenanceLoop {
+  readonly #options: ResolvedOptions
+  readonly #stopping = new AbortController()
+  /** Starts of periods that have their partition for sure. */
+  readonly #ensured = new Set<Micros>()
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    void this.#run()
+  }
+
+  /** What is under way is rolled back. */
+  stop(): void {
+    this.#stopping.abort()
+  }
+
+  async ensurePartitions({ events }: EventBatch): Promise<void> {
+    const { partitionBy } = this.#options
+    const wanted = new Map<Micros, TimeRange>()
+    for (const { timestampMicros } of events) {
+      const period = periodOf(timestampMicros, partitionBy)
+      if (!this.#ensured.has(period.from)) wanted.set(period.from, period)
+    }
+    if (wanted.size === 0) return
+    await this.#connected((client) => makePartitions(client, [...wanted.values()], this.#options))
+    for (const from of wanted.keys()) this.#ensured.add(from)
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping
+    const { logger, maintenanceIntervalMillis } = this.#options
+    while (!signal.aborted) {
+      try {
+        await this.#connected((client) => maintain(client, this.#options))
+      } catch (error) {
+        if (!signal.aborted) logger.warn({ err: error }, 'cannot maintain the schema now')
+      }
+      // Replicas take turns rather than all coming at once.
+      const waitMillis = maintenanceIntervalMillis * (0.8 + Math.random() * 0.4)
+      await delay(waitMillis, undefined, { signal, ref: false }).catch(() => {})
+    }
+  }
+
+  async #connected(action: (client: Client) => Promise<void>): Promise<void> {
+    const client = await connect(this.#options)
+    const abort = () => client.connection.stream.destroy()
+    const { signal } = this.#stopping
+    signal.addEventListener('abort', abort)
+    try {
+      signal.throwIfAborted()
+      await action(client)
+    } finally {
+      signal.removeEventListener('abort', abort)
+      await client.end()
+    }
+  }
+}

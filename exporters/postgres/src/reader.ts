@@ -1,0 +1,157 @@
+import type { EventQuery, EventReader, SessionSummary, StoredEvent } from '@agentic-hooks/events'
+import type { Pool } from 'pg'
+import { ReadOnlyError, UnavailableError } from './errors.ts'
+
+/** Events fetched at a time. */
+const PAGE_SIZE = 500
+
+const COLUMNS = `
+  event_id, event_type, session_id, workflow_id, phase_id, milestone_id, data,
+  (extract(epoch FROM "timestamp") * 1000000)::bigint AS timestamp_micros,
+  severity, trace_id, span_id, attributes, resource, scope`
+
+/** Answers questions about what is stored. */
+export class Reader implements EventReader {
+  readonly #pool: Pool
+
+  constructor(pool: Pool) {
+    this.#pool = pool
+  }
+
+  /** @throws UnavailableError when the server does not answer in time, or takes no writes */
+  async ping(timeoutMillis: number): Promise<void> {
+    const ping = { text: 'SHOW transaction_read_only', query_timeout: timeoutMillis }
+    let rows: { transaction_read_only: string }[]
+    try {
+      rows = (await this.#pool.query(ping)).rows
+    } catch (error) {
+      throw UnavailableError.from(error)
+    }
+    if (rows[0]?.transaction_read_only === 'on') throw new ReadOnlyError()
+  }
+
+  /** Page after page, without a transaction: events that arrive meanwhile may be among them. */
+  async *query(query: EventQuery): AsyncIterable<StoredEvent> {
+    let remaining = query.limit ?? Number.POSITIVE_INFINITY
+    let last: EventRow | undefined
+    while (remaining > 0) {
+      const conditions = new Conditions(query)
+      if (last) conditions.after(last)
+      const size = Math.min(remaining, PAGE_SIZE)
+      const { rows } = await this.#pool.query<EventRow>(
+        `SELECT ${COLUMNS} FROM hook_events LEFT JOIN hook_resources ON id = resource_id
+         ${conditions} ORDER BY "timestamp", event_id LIMIT ${size}`,
+        conditions.values,
+      )
+      for (const row of rows) yield storedEvent(row)
+      if (rows.length < size) return
+      remaining -= rows.length
+      last = rows.at(-1)
+    }
+  }
+
+  async sessions(query: EventQuery): Promise<SessionSummary[]> {
+    const conditions = new Conditions(query)
+    const { rows } = await this.#pool.query<SessionRow>(
+      `SELECT
+         session_id, min("timestamp") AS started_at, max("timestamp") AS last_event_at, count(*) AS events,
+         count(*) FILTER (WHERE event_type = 'tool_execution_started') AS tools,
+         count(*) FILTER (
+           WHERE event_type = 'error_occurred'
+           OR event_type = 'tool_execution_completed' AND data @> '{"success": false}'
+         ) AS failures,
+         count(*) FILTER (WHERE event_type = 'tool_blocked') AS blocked
+       FROM hook_events ${conditions}
+       GROUP BY session_id ORDER BY started_at DESC, session_id
+       LIMIT ${query.limit ?? 'ALL'}`,
+      conditions.values,
+    )
+    return rows.map((row) => ({
+      sessionId: row.session_id,
+      startedAt: row.started_at,
+      lastEventAt: row.last_event_at,
+      events: Number(row.events),
+      tools: Number(row.tools),
+      failures: Number(row.failures),
+      blocked: Number(row.blocked),
+    }))
+  }
+}
+
+interface EventRow {
+  readonly event_id: string
+  readonly event_type: string
+  readonly session_id: string
+  readonly workflow_id: string | null
+  readonly phase_id: string | null
+  readonly milestone_id: string | null
+  readonly data: StoredEvent['data']
+  /** PostgreSQL's bigint comes as text. */
+  readonly timestamp_micros: string
+  readonly severity: number | null
+  readonly trace_id: string | null
+  readonly span_id: string | null
+  readonly attributes: StoredEvent['attributes']
+  readonly resource: StoredEvent['resource']
+  readonly scope: StoredEvent['scope']
+}
+
+interface SessionRow {
+  readonly session_id: string
+  readonly started_at: Date
+  readonly last_event_at: Date
+  readonly events: string
+  readonly tools: string
+  readonly failures: string
+  readonly blocked: string
+}
+
+function storedEvent(row: EventRow): StoredEvent {
+  const timestampMicros = Number(row.timestamp_micros)
+  return {
+    eventId: row.event_id,
+    eventType: row.event_type,
+    sessionId: row.session_id,
+    workflowId: row.workflow_id,
+    phaseId: row.phase_id,
+    milestoneId: row.milestone_id,
+    data: row.data,
+    timestamp: new Date(Math.floor(timestampMicros / 1000)),
+    timestampMicros,
+    severity: row.severity,
+    traceId: row.trace_id,
+    spanId: row.span_id,
+    attributes: row.attributes,
+    resource: row.resource,
+    scope: row.scope,
+  }
+}
+
+/** The WHERE clause of a query, and the values of its parameters. */
+class Conditions {
+  readonly values: unknown[] = []
+  readonly #clauses: string[] = []
+
+  constructor({ sessionId, eventTypes, from, to }: EventQuery) {
+    if (sessionId !== undefined) this.#clauses.push(`session_id = ${this.#value(sessionId)}`)
+    if (eventTypes) this.#clauses.push(`event_type = ANY(${this.#value(eventTypes)})`)
+    if (from) this.#clauses.push(`"timestamp" >= ${this.#value(from.toISOString())}`)
+    if (to) this.#clauses.push(`"timestamp" < ${this.#value(to.toISOString())}`)
+  }
+
+  /** Only what comes after this row. The first condition alone lets PostgreSQL skip partitions. */
+  after({ timestamp_micros, event_id }: EventRow): void {
+    const timestamp = `'epoch'::timestamptz + ${this.#value(timestamp_micros)} * interval '1 microsecond'`
+    this.#clauses.push(`"timestamp" >= ${timestamp}`)
+    this.#clauses.push(`("timestamp", event_id) > (${timestamp}, ${this.#value(event_id)})`)
+  }
+
+  toString(): string {
+    return this.#clauses.length > 0 ? `WHERE ${this.#clauses.join(' AND ')}` : ''
+  }
+
+  #value(value: unknown): string {
+    this.values.push(value)
+    return `$${this.values.length}`
+  }
+}
