@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { parseCount, parseMillis } from './flags.ts'
 import { type LoadOptions, type LoadReport, PROTOCOLS, type Protocol } from './options.ts'
 import { runLoad } from './run.ts'
 
@@ -78,21 +79,6 @@ function parseProtocol(text: string): Protocol {
   const protocol = PROTOCOLS.find((name) => name === text)
   if (!protocol) throw new Error(`--protocol is ${text}; allowed are ${PROTOCOLS.join(', ')}`)
   return protocol
-}
-
-function parseCount(name: string, text: string): number {
-  const count = Number(text)
-  if (!Number.isInteger(count) || count < 1)
-    throw new Error(`--${name} is ${text}; it must be a whole number above 0`)
-  return count
-}
-
-const UNIT_MILLIS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-
-function parseMillis(name: string, text: string): number {
-  const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? []
-  if (!amount) throw new Error(`--${name} is ${text}; it must be a time such as 500ms, 10s, 5m or 1h`)
-  return Number(amount) * UNIT_MILLIS[unit]!
 }
 
 function parseHeader(text: string): [name: string, value: string] {

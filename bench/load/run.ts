@@ -265,7 +265,7 @@ class Load {
  * All of a UUIDv7 but its last 12 digits, which count the events: ids grow as those of real clients do, and
  * 24 random bits tell runs of the same millisecond apart.
  */
-function randomIdPrefix(): string {
+export function randomIdPrefix(): string {
   const millis = Date.now().toString(16).padStart(12, '0')
   const random = randomBytes(3).toString('hex')
   return `${millis.slice(0, 8)}-${millis.slice(8)}-7${random.slice(0, 3)}-8${random.slice(3)}-`

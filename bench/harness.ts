@@ -1,0 +1,149 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { cpuTicks, stolenShare } from './processes.ts'
+
+/** One line of a result. Text and numbers are columns of the table; anything else goes to the JSON only. */
+export type Row = Readonly<Record<string, unknown>>
+
+export interface BenchOptions {
+  /** Runs of each variant, interleaved; the rows tell the medians. Default: the bench's own. */
+  readonly runs?: number
+  /** Measured time of a run. Default: the bench's own. */
+  readonly durationMillis?: number
+}
+
+/** A file of this folder that answers one question. */
+export interface Bench {
+  readonly question: string
+  run(options: BenchOptions): Promise<readonly Row[]>
+}
+
+export const RESULTS = join(import.meta.dirname, 'results')
+
+/** Runs the variants in turn, `runs` times over, so that a disturbance meets all of them alike. */
+export async function interleaved<Name extends string>(
+  variants: Readonly<Record<Name, () => Promise<Row>>>,
+  runs: number,
+): Promise<Record<Name, Row[]>> {
+  const names = Object.keys(variants) as Name[]
+  const rows = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<Name, Row[]>
+  for (let run = 0; run < runs; run++) {
+    for (const name of names) rows[name].push(await variants[name]())
+  }
+  return rows
+}
+
+/** One row a variant. */
+export function medianRows(rows: Readonly<Record<string, readonly Row[]>>): Row[] {
+  return Object.entries(rows).map(([variant, ofVariant]) => ({ variant, ...medianRow(ofVariant) }))
+}
+
+/** Column by column the median of the numbers; the first row's of the rest. */
+export function medianRow(rows: readonly Row[]): Row {
+  const [first = {}] = rows
+  return Object.fromEntries(
+    Object.entries(first).map(([key, value]) => [
+      key,
+      typeof value === 'number' ? median(rows.map((row) => Number(row[key]))) : value,
+    ]),
+  )
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+/** What the figures were measured on. */
+export function machine(): Row {
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
+    system: `${process.platform} ${release()}`,
+    node: process.version,
+    commit: commit(),
+    date: new Date().toISOString().slice(0, 19),
+  }
+}
+
+function commit(): string {
+  try {
+    const git = (...args: string[]) =>
+      execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim()
+    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') ? ' with changes' : '')
+  } catch {
+    return 'unknown'
+  }
+}
+
+const BUSY_LOAD = 0.3
+const BUSY_STEAL = 0.02
+
+/** Call it before a bench; what it returns says, after the bench, why its figures may be worth little. */
+export function watchMachine(): () => string[] {
+  const load = loadavg()[0]!
+  const ticks = cpuTicks()
+  return () => {
+    const steal = stolenShare(ticks)
+    return [
+      ...(load > BUSY_LOAD * availableParallelism()
+        ? [`the machine was busy before it began: load average ${load.toFixed(2)}`]
+        : []),
+      ...(steal > BUSY_STEAL ? [`other machines took ${(steal * 100).toFixed(1)} % of the processors`] : []),
+    ]
+  }
+}
+
+/** @param style gets each padded cell of a row, to colour it */
+export function formatTable(
+  rows: readonly Row[],
+  style: (text: string, column: string, row: Row) => string = (text) => text,
+): string {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row).filter((key) => isCell(row[key]))))]
+  const numeric = new Set(columns.filter((column) => rows.every((row) => typeof row[column] !== 'string')))
+  const widths = columns.map((column) =>
+    Math.max(column.length, ...rows.map((row) => formatCell(row[column]).length)),
+  )
+  const pad = (text: string, index: number) =>
+    numeric.has(columns[index]!) ? text.padStart(widths[index]!) : text.padEnd(widths[index]!)
+  return [
+    columns.map(pad).join('  '),
+    widths.map((width) => '─'.repeat(width)).join('  '),
+    ...rows.map((row) =>
+      columns.map((column, index) => style(pad(formatCell(row[column]), index), column, row)).join('  '),
+    ),
+  ]
+    .map((line) => line.trimEnd())
+    .join('\n')
+}
+
+function isCell(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'number'
+}
+
+/** Three significant digits below a thousand, whole numbers above. */
+function formatCell(value: unknown): string {
+  if (typeof value === 'string') return value
+  if (typeof value !== 'number') return ''
+  if (!Number.isFinite(value)) return '-'
+  const digits =
+    Number.isInteger(value) || Math.abs(value) >= 1000
+      ? 0
+      : Math.abs(value) >= 100
+        ? 0
+        : Math.abs(value) >= 10
+          ? 1
+          : 2
+  return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+}
+
+export function writeResult(name: string, result: unknown): string {
+  mkdirSync(RESULTS, { recursive: true })
+  const path = join(RESULTS, `${name}.json`)
+  writeFileSync(path, `${JSON.stringify(result, null, 2)}\n`)
+  return path
+}

@@ -1,0 +1,49 @@
+import { type BenchOptions, interleaved, medianRows, type Row } from './harness.ts'
+import type { LoadReport } from './load/options.ts'
+import { measureReceiver } from './measure.ts'
+import { jsonlStorage, postgresStorage } from './storage.ts'
+
+export const question =
+  'How long does an agent wait for its 200 when 1,000 of them send 10,000 events/s, whatever the receiver does?'
+
+const RATE = 10_000
+const CONNECTIONS = 1_000
+/** A HookClient that emits ten events a second and sends once a second. */
+const RECORDS = 10
+
+export async function run({ runs = 3, durationMillis = 8_000 }: BenchOptions = {}): Promise<readonly Row[]> {
+  const storages = [await postgresStorage(), await jsonlStorage()]
+  const load = { connections: CONNECTIONS, records: RECORDS, rate: RATE, warmupMillis: 2_000, durationMillis }
+  try {
+    const rows = await interleaved(
+      Object.fromEntries(
+        storages.map((storage) => [
+          storage.name,
+          async () => latencyRow(await measureReceiver(storage, load)),
+        ]),
+      ),
+      runs,
+    )
+    return medianRows(rows)
+  } finally {
+    for (const storage of storages) await storage.stop()
+  }
+}
+
+function latencyRow(row: Row): Row {
+  const { latencyMillis, lateMillis, latencyCurve } = row.report as LoadReport
+  return {
+    'events/s': row['events/s'],
+    'p50 ms': latencyMillis.p50,
+    'p90 ms': latencyMillis.p90,
+    'p99 ms': latencyMillis.p99,
+    'p99.9 ms': latencyMillis.p999,
+    'max ms': latencyMillis.max,
+    'of it generator p50 ms': lateMillis.p50,
+    'generator p99 ms': lateMillis.p99,
+    'server µs/event': row['server µs/event'],
+    'peak MB': row['peak MB'],
+    trouble: row.trouble,
+    latencyCurve,
+  }
+}

@@ -1,0 +1,83 @@
+import { createReadStream, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execute, startPostgres } from '../test/postgres.ts'
+import type { Row } from './harness.ts'
+import { postmasterPid } from './processes.ts'
+
+/** Where a server under test stores events. */
+export interface Storage {
+  readonly name: 'PostgreSQL' | 'JSONL'
+  /** What the receiver is started with. */
+  readonly environment: Readonly<Record<string, string>>
+  readonly postgresPid?: number
+  /** Versions and settings that matter to the figures. */
+  readonly description: Row
+  count(): Promise<number>
+  clear(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Durable in every respect; only memory and the room between checkpoints are raised from their defaults. */
+const POSTGRES_SETTINGS = {
+  fsync: 'on',
+  synchronous_commit: 'on',
+  full_page_writes: 'on',
+  shared_buffers: '1GB',
+  max_wal_size: '8GB',
+  checkpoint_timeout: '15min',
+} as const
+
+export interface PostgresStorage extends Storage {
+  readonly postgresPid: number
+  readonly url: string
+}
+
+/** A PostgreSQL server of the bench's own with one database. */
+export async function postgresStorage(): Promise<PostgresStorage> {
+  const server = await startPostgres({ owned: true, settings: POSTGRES_SETTINGS })
+  const url = await server.createDatabase()
+  const [version] = await execute(url, 'SHOW server_version')
+  return {
+    name: 'PostgreSQL',
+    url,
+    environment: { STORAGE_TYPE: 'postgres', DATABASE_URL: url },
+    postgresPid: await postmasterPid(server.url),
+    description: { postgres: String(version?.server_version), ...POSTGRES_SETTINGS },
+    async count() {
+      const [row] = await execute(url, 'SELECT count(*)::int AS events FROM hook_events')
+      return Number(row?.events)
+    },
+    async clear() {
+      await execute(url, 'TRUNCATE hook_events')
+    },
+    stop: () => server.stop(),
+  }
+}
+
+/** A JSONL file in a folder of its own, on the file system of the temporary folder. */
+export async function jsonlStorage(): Promise<Storage> {
+  const folder = mkdtempSync(join(tmpdir(), 'agentic-hooks-bench-'))
+  return {
+    name: 'JSONL',
+    environment: { STORAGE_TYPE: 'jsonl', JSONL_PATH: join(folder, 'events.jsonl') },
+    description: { jsonl: 'fdatasync before every answer' },
+    count: () => countLines(folder),
+    async clear() {
+      for (const file of readdirSync(folder)) rmSync(join(folder, file))
+    },
+    stop: async () => rmSync(folder, { recursive: true }),
+  }
+}
+
+const NEWLINE = 10
+
+async function countLines(folder: string): Promise<number> {
+  let lines = 0
+  for (const file of readdirSync(folder).filter((name) => name.includes('.jsonl'))) {
+    for await (const chunk of createReadStream(join(folder, file), { highWaterMark: 2 ** 20 })) {
+      for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, at + 1)) lines++
+    }
+  }
+  return lines
+}
