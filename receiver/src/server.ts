@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import http, { type RequestListener, type ServerResponse } from 'node:http'
+import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import https from 'node:https'
-import net, { type AddressInfo } from 'node:net'
+import net, { type AddressInfo, type Socket } from 'node:net'
 import { type Config, ConfigError } from './config.ts'
 
 /** How often Node looks for connections past headersTimeout and requestTimeout. */
@@ -29,6 +29,8 @@ export class Server {
   readonly #server: http.Server | https.Server
   readonly #scheme: 'http' | 'https'
   readonly #unanswered = new Set<ServerResponse>()
+  /** Connections without a request so far, which Node does not count among the idle ones. */
+  readonly #silent = new Set<Socket>()
   #stopping = false
 
   /** @throws ConfigError when a TLS file cannot be used */
@@ -41,12 +43,16 @@ export class Server {
       connectionsCheckingInterval: CHECK_CONNECTIONS_MILLIS,
     }
     const track: RequestListener = (request, response) => {
-      this.#track(response)
+      this.#track(request, response)
       listener(request, response)
     }
     this.#scheme = tls ? 'https' : 'http'
     this.#server = tls ? createTlsServer({ ...settings, ...tls }, track) : http.createServer(settings, track)
     this.#server.maxConnections = options.maxConnections
+    this.#server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
+      this.#silent.add(socket)
+      socket.on('close', () => this.#silent.delete(socket))
+    })
   }
 
   /** Resolves to the URL that it listens on. */
@@ -69,7 +75,7 @@ export class Server {
     await new Promise<void>((resolve) => {
       // http.Server.close() would also close idle connections at once, on which a request may be under way.
       net.Server.prototype.close.call(this.#server, () => resolve())
-      const timer = setInterval(() => this.#server.closeIdleConnections(), IDLE_CLOSE_MILLIS)
+      const timer = setInterval(() => this.#closeIdle(), IDLE_CLOSE_MILLIS)
       this.#server.once('close', () => clearInterval(timer))
     })
   }
@@ -79,7 +85,13 @@ export class Server {
     this.#server.closeAllConnections()
   }
 
-  #track(response: ServerResponse): void {
+  #closeIdle(): void {
+    this.#server.closeIdleConnections()
+    for (const socket of this.#silent) socket.destroy()
+  }
+
+  #track(request: IncomingMessage, response: ServerResponse): void {
+    this.#silent.delete(request.socket)
     if (this.#stopping) response.shouldKeepAlive = false
     this.#unanswered.add(response)
     response.on('close', () => this.#unanswered.delete(response))

@@ -46,10 +46,16 @@ function encodeFailure({ message, fields }: Failure): Buffer {
   if (!fields) return toJson({ detail: message })
   const detail = fields.map(({ path, message }) => ({
     type: message === 'is required' ? 'missing' : 'value_error',
-    loc: ['body', ...path.split('.').map((part) => (/^\d+$/.test(part) ? Number(part) : part))],
+    loc: ['body', ...locOf(path)],
     msg: message,
   }))
   return toJson({ detail })
+}
+
+/** `3.session_id` as 3 and `session_id`. */
+function locOf(path: string): (string | number)[] {
+  const parts = path === '' ? [] : path.split('.')
+  return parts.map((part) => (/^\d+$/.test(part) ? Number(part) : part))
 }
 
 function toJson(value: unknown): Buffer {

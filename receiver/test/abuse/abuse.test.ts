@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RunningReceiver } from '../../../test/receiver.ts'
+import { abuse, startVictim } from './abuse.ts'
+import { ATTACKS, type Scale, type Statuses } from './attacks.ts'
+
+const MIB = 2 ** 20
+
+/** npm run abuse has the full size. */
+const SCALE: Scale = {
+  slowConnections: 200,
+  heavyConnections: 4,
+  bombBytes: 64 * MIB,
+  bodyBytes: 8 * MIB,
+  records: 100_000,
+}
+
+const LIMITS = {
+  MAX_BODY_BYTES: '32MiB',
+  MAX_BYTES_IN_FLIGHT: '64MiB',
+  HEADERS_TIMEOUT_MILLIS: '1000',
+  REQUEST_TIMEOUT_MILLIS: '2000',
+}
+
+/** Twice what may be in flight, and what Node takes for itself. */
+const MAX_MEMORY_BYTES = 512 * MIB
+
+/** The only statuses that the attackers may get. */
+const ALLOWED: Readonly<Record<string, readonly number[]>> = {
+  'gzip bombs': [413],
+  'zstd bombs': [413],
+  'gzip in gzip, declared': [415],
+  'gzip in gzip, not declared': [400],
+  'endless chunked bodies': [413, 503],
+  'bodies above the limit': [413],
+  'bodies at the limit': [200, 503],
+  'batches of very many records': [200, 503],
+  'headers that never end': [408],
+  'bodies that never end': [408],
+}
+
+describe('a receiver under attack', () => {
+  let receiver: RunningReceiver
+
+  beforeAll(async () => {
+    receiver = await startVictim(LIMITS)
+  })
+
+  afterAll(() => receiver.stop())
+
+  it.each(Object.keys(ATTACKS))('serves others and keeps its memory bounded: %s', async (attack) => {
+    const { statuses, bystander, peakMemoryBytes } = await abuse(receiver, attack, SCALE)
+    expect(ALLOWED[attack]).toEqual(expect.arrayContaining(statusesOf(statuses)))
+    expect(bystander.failures).toBe(0)
+    expect(bystander.requests).toBeGreaterThan(0)
+    expect(peakMemoryBytes).toBeLessThan(MAX_MEMORY_BYTES)
+  })
+})
+
+function statusesOf(statuses: Statuses): number[] {
+  return Object.keys(statuses).map(Number)
+}

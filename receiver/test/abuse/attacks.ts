@@ -1,0 +1,142 @@
+import http from 'node:http'
+import net from 'node:net'
+import zlib from 'node:zlib'
+
+/** How much of it. */
+export interface Scale {
+  /** Connections of the attacks that only wait. */
+  readonly slowConnections: number
+  /** Connections of the attacks that send much. */
+  readonly heavyConnections: number
+  /** Larger than the limit of the receiver. */
+  readonly bombBytes: number
+  /** As large as the receiver takes. */
+  readonly bodyBytes: number
+  readonly records: number
+}
+
+/** How often each status came; 0 is a connection that was closed without one. */
+export type Statuses = Record<number, number>
+
+/** One way to harm a receiver; resolves when every connection of it has ended. */
+export type Attack = (url: URL, scale: Scale) => Promise<Statuses>
+
+const JSON_TYPE = 'application/json'
+const DRIP_MILLIS = 200
+
+export const ATTACKS: Readonly<Record<string, Attack>> = {
+  'gzip bombs': (url, scale) =>
+    heavy(scale, () => post(url, bomb(zlib.gzipSync, scale), { 'content-encoding': 'gzip' })),
+
+  'zstd bombs': (url, scale) =>
+    heavy(scale, () => post(url, bomb(zlib.zstdCompressSync, scale), { 'content-encoding': 'zstd' })),
+
+  'gzip in gzip, declared': (url, scale) =>
+    heavy(scale, () =>
+      post(url, zlib.gzipSync(bomb(zlib.gzipSync, scale)), { 'content-encoding': 'gzip, gzip' }),
+    ),
+
+  'gzip in gzip, not declared': (url, scale) =>
+    heavy(scale, () => post(url, zlib.gzipSync(bomb(zlib.gzipSync, scale)), { 'content-encoding': 'gzip' })),
+
+  'endless chunked bodies': (url, scale) => heavy(scale, () => endless(url)),
+
+  'bodies above the limit': (url, scale) => heavy(scale, () => post(url, Buffer.alloc(scale.bombBytes, ' '))),
+
+  'bodies at the limit': (url, scale) => {
+    const body = JSON.stringify({ x: 'x'.repeat(scale.bodyBytes - 8) })
+    return heavy(scale, () => post(url, body))
+  },
+
+  'batches of very many records': (url, scale) => {
+    const record = { attributes: [{ key: 'session.id', value: { stringValue: 's1' } }] }
+    const logRecords = Array.from({ length: scale.records }, () => record)
+    const body = JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords }] }] })
+    return heavy(scale, () => post(url, body))
+  },
+
+  'headers that never end': (url, scale) =>
+    all(scale.slowConnections, () => drip(url, 'POST /v1/logs HTTP/1.1\r\nHost: x\r\n', 'X: y\r\n')),
+
+  'bodies that never end': (url, scale) =>
+    all(scale.slowConnections, () =>
+      drip(
+        url,
+        `POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: ${JSON_TYPE}\r\nContent-Length: 1000000\r\n\r\n`,
+        ' ',
+      ),
+    ),
+}
+
+function heavy(scale: Scale, attack: () => Promise<number>): Promise<Statuses> {
+  return all(scale.heavyConnections, attack)
+}
+
+async function all(connections: number, attack: () => Promise<number>): Promise<Statuses> {
+  const statuses: Statuses = {}
+  const count = (status: number) => {
+    statuses[status] = (statuses[status] ?? 0) + 1
+  }
+  await Promise.all(Array.from({ length: connections }, () => attack().then(count, () => count(0))))
+  return statuses
+}
+
+/** Zeros that take a thousandth of their size. */
+function bomb(compress: (body: Buffer) => Buffer, { bombBytes }: Scale): Buffer {
+  return compress(Buffer.alloc(bombBytes))
+}
+
+function request(url: URL, headers: http.OutgoingHttpHeaders = {}) {
+  const sent = http.request(new URL('/v1/logs', url), {
+    method: 'POST',
+    agent: false,
+    headers: { 'content-type': JSON_TYPE, ...headers },
+  })
+  const status = new Promise<number>((resolve, reject) => {
+    sent.on('response', (response) => {
+      response.resume()
+      resolve(response.statusCode!)
+    })
+    sent.on('error', reject)
+  })
+  return { sent, status }
+}
+
+function post(url: URL, body: Buffer | string, headers?: http.OutgoingHttpHeaders): Promise<number> {
+  const { sent, status } = request(url, headers)
+  sent.end(body)
+  return status
+}
+
+/** Sends until it is answered, then goes on until the connection is closed. */
+async function endless(url: URL): Promise<number> {
+  const { sent, status } = request(url)
+  const chunk = Buffer.alloc(64 * 1024, ' ')
+  const more = () => {
+    while (!sent.destroyed && sent.write(chunk));
+  }
+  sent.on('drain', more)
+  more()
+  const closed = new Promise((resolve) => sent.on('close', resolve))
+  const answered = await status
+  await closed
+  return answered
+}
+
+/** Sends the head, then a little every now and then, until the server closes the connection. */
+function drip(url: URL, head: string, drop: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(Number(url.port), url.hostname)
+    let received = ''
+    socket.write(head)
+    const timer = setInterval(() => socket.write(drop), DRIP_MILLIS)
+    socket.setEncoding('latin1').on('data', (text) => {
+      received += text
+    })
+    socket.on('error', reject)
+    socket.on('close', () => {
+      clearInterval(timer)
+      resolve(Number(received.split(' ')[1] ?? 0))
+    })
+  })
+}
