@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { collectorPath } from '../scripts/collector/build.ts'
 import { freePort } from '../test/postgres.ts'
 
@@ -89,6 +90,12 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Ru
   }
   await start()
   return collector
+}
+
+/** As in `otelcol 0.162.0`. */
+export async function collectorVersion(): Promise<string> {
+  const { stdout } = await promisify(execFile)(await collectorPath(), ['--version'])
+  return stdout.trim().replace(' version ', ' ')
 }
 
 async function waitUntilReady(child: ChildProcess, healthUrl: string, log: () => string): Promise<void> {

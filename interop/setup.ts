@@ -1,15 +1,14 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
-import { collectorPath, NEEDS_GO } from '../scripts/collector/build.ts'
-import { has } from '../scripts/tools.ts'
+import { collectorVersion } from './collector.ts'
+import { MISSING } from './peers.ts'
 
-const run = promisify(execFile)
-
-/** Builds the Collector before the first test, and prints what is tested against. */
+/** Builds the Collector before the first test, and prints what is tested against and what is not. */
 export async function setup(): Promise<void> {
-  if (!process.env.OTELCOL_BIN && !has('go')) throw new Error(NEEDS_GO)
-  console.log('Building the Collector, unless it is there already ...')
-  const { stdout } = await run(await collectorPath(), ['--version'])
-  console.log(`OpenTelemetry Collector: ${stdout.trim()}`)
+  for (const reason of new Set(Object.values(MISSING))) {
+    if (reason) console.log(`Some tests are skipped: ${reason}`)
+  }
+  if (!MISSING.collector) {
+    console.log('Building the Collector, unless it is there already ...')
+    console.log(`Collector: ${await collectorVersion()}`)
+  }
   console.log(`Node: ${process.version}`)
 }
