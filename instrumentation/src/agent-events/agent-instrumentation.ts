@@ -1,0 +1,144 @@
+import {
+  InstrumentationBase,
+  type InstrumentationConfig,
+  InstrumentationNodeModuleDefinition,
+  InstrumentationNodeModuleFile,
+} from '@opentelemetry/instrumentation'
+import { warnOnce } from './error.ts'
+import { LoggerEmitter } from './logger-emitter.ts'
+import { AgentRecorder, type Emitter, type SessionIdResolver } from './recorder.ts'
+import { capturesContent } from './settings.ts'
+import { version } from './version.ts'
+
+export interface AgentInstrumentationConfig extends InstrumentationConfig {
+  /**
+   * Whether events carry prompts, answers, tool inputs and outputs. Default: as the environment says
+   * (AGENTIC_HOOKS_CAPTURE_CONTENT, OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT), else true.
+   */
+  captureContent?: boolean
+  /** Names the session of each call. Default: the library's own conversation id, else the process's session. */
+  sessionId?: SessionIdResolver
+  /**
+   * Where events go while the application has no OpenTelemetry LoggerProvider, for example a HookClient.
+   * Default: nowhere, as with every OpenTelemetry instrumentation.
+   */
+  emitter?: Emitter
+}
+
+/** A module of the library to patch, as {@link InstrumentationBase} finds it. */
+export interface PatchedModule {
+  /** The package. */
+  readonly name: string
+  /** The range that the patch is written for, without an upper bound. */
+  readonly since: string
+  /** The newest major that the tests ran with. A newer one is tried, with a warning. */
+  readonly testedMajor: number
+  /** Files within the package instead of its main entry, as in `dist/callbacks/manager.js`. */
+  readonly files?: readonly string[]
+  /** The main entry's ES module, as in `dist/index.mjs`. */
+  readonly esmEntry?: string
+  /** The exported function that the patch replaces; without one it changes what the exports hold. */
+  readonly replaces?: string
+  /** Returns other exports where these could not be changed. */
+  readonly patch: (exports: never) => unknown
+}
+
+/**
+ * The base of every library's instrumentation. It may be used alone in `NodeSDK({ instrumentations })` or by the
+ * preload; when both are there, a library is patched once and the one enabled first reports.
+ */
+export abstract class AgentInstrumentation extends InstrumentationBase<AgentInstrumentationConfig> {
+  #recorder: AgentRecorder | undefined
+
+  constructor(framework: string, config: AgentInstrumentationConfig = {}) {
+    super(`${NAME_PREFIX}${framework}`, version, config)
+  }
+
+  /** The library, as switches and events call it. */
+  get framework(): string {
+    return this.instrumentationName.slice(NAME_PREFIX.length)
+  }
+
+  get recorder(): AgentRecorder {
+    const { captureContent = capturesContent(this.framework), sessionId, emitter } = this.getConfig()
+    this.#recorder ??= new AgentRecorder({
+      framework: this.framework,
+      emitter: new LoggerEmitter(() => this.logger, this.instrumentationName, emitter),
+      captureContent,
+      resolveSessionId: sessionId,
+    })
+    return this.#recorder
+  }
+
+  /** What to patch; none for a library with an extension point of its own. */
+  abstract modules(): readonly PatchedModule[]
+
+  // Runs inside the base's constructor: no private member of this class exists yet.
+  protected override init(): InstrumentationNodeModuleDefinition[] {
+    return this.modules().map(definition)
+  }
+
+  override enable(): void {
+    const enabled = enabledInstrumentations(this.framework)
+    if (!enabled.includes(this)) enabled.push(this)
+    super.enable()
+  }
+
+  /** Patches stay, and let every call through. */
+  override disable(): void {
+    const enabled = enabledInstrumentations(this.framework)
+    const index = enabled.indexOf(this)
+    if (index >= 0) enabled.splice(index, 1)
+    super.disable()
+  }
+}
+
+const NAME_PREFIX = '@agentic-hooks/instrumentation/'
+
+// One per process, so that a patch made by one copy of this package finds an instrumentation of another.
+const ENABLED = Symbol.for('agentic-hooks.enabled-instrumentations')
+const globals = globalThis as { [ENABLED]?: Map<string, AgentInstrumentation[]> }
+
+function enabledInstrumentations(framework: string): AgentInstrumentation[] {
+  globals[ENABLED] ??= new Map()
+  const enabled = globals[ENABLED].get(framework) ?? []
+  globals[ENABLED].set(framework, enabled)
+  return enabled
+}
+
+/** Who reports on a library, or undefined: then its patches let every call through. */
+export function activeRecorder(framework: string): AgentRecorder | undefined {
+  return globals[ENABLED]?.get(framework)?.[0]?.recorder
+}
+
+function warnOfNewMajor({ name, testedMajor }: PatchedModule, moduleVersion: string | undefined): void {
+  process.emitWarning(
+    `${name} ${moduleVersion} is newer than ${testedMajor}.x, which its instrumentation was tested with; some events may be missing.`,
+    { type: 'AgenticHooksWarning' },
+  )
+}
+
+/** Patches what a module exports; it stays as it is where that fails. */
+export function tryPatch(
+  module: PatchedModule,
+  exports: unknown,
+  moduleVersion: string | undefined,
+): unknown {
+  try {
+    if (Number.parseInt(moduleVersion ?? '0', 10) > module.testedMajor) warnOfNewMajor(module, moduleVersion)
+    return module.patch(exports as never) ?? exports
+  } catch (error) {
+    warnOnce(error)
+    return exports
+  }
+}
+
+function definition(module: PatchedModule): InstrumentationNodeModuleDefinition {
+  const { name, since, files } = module
+  const patch = (exports: unknown, moduleVersion?: string) => tryPatch(module, exports, moduleVersion)
+  if (!files) return new InstrumentationNodeModuleDefinition(name, [since], patch)
+  const patched = files.map(
+    (file) => new InstrumentationNodeModuleFile(`${name}/${file}`, [since], patch, () => {}),
+  )
+  return new InstrumentationNodeModuleDefinition(name, [since], undefined, undefined, patched)
+}

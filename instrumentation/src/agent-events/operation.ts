@@ -1,0 +1,106 @@
+import { EventType, type HookEvent } from '@agentic-hooks/events'
+import { describeError } from './error.ts'
+import type { Scope } from './scope.ts'
+import { sessions } from './sessions.ts'
+
+/** What is started and completed: the pair of events and what both say. */
+export interface OperationKind {
+  readonly started: EventType
+  readonly completed: EventType
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+export const OperationKind = {
+  Turn: {
+    started: EventType.AgentRequestStarted,
+    completed: EventType.AgentRequestCompleted,
+    data: { scope: 'turn' },
+  },
+  ModelCall: {
+    started: EventType.AgentRequestStarted,
+    completed: EventType.AgentRequestCompleted,
+    data: { scope: 'model_call' },
+  },
+  Tool: {
+    started: EventType.ToolExecutionStarted,
+    completed: EventType.ToolExecutionCompleted,
+    data: {},
+  },
+  Subagent: {
+    started: EventType.SubagentStarted,
+    completed: EventType.SubagentStopped,
+    data: {},
+  },
+} as const satisfies Record<string, OperationKind>
+
+/**
+ * Something that an agent began and will end. It is open from its started event to its completed one, of which
+ * there is exactly one: by {@link complete}, by {@link fail}, or by {@link abandon} when its session ends first.
+ * Calls after that are ignored.
+ */
+export class Operation {
+  readonly scope: Scope
+  readonly #kind: OperationKind
+  readonly #identity: Readonly<Record<string, unknown>>
+  readonly #emit: (event: HookEvent) => void
+  readonly #startedAtMillis = performance.now()
+  #open = true
+
+  /**
+   * @param identity what both events say, so that each can be read alone
+   * @param details what only the started event says
+   */
+  constructor(
+    kind: OperationKind,
+    scope: Scope,
+    identity: Record<string, unknown>,
+    details: Record<string, unknown>,
+    emit: (event: HookEvent) => void,
+  ) {
+    this.scope = scope
+    this.#kind = kind
+    this.#identity = identity
+    this.#emit = emit
+    sessions.add(scope.sessionId, this)
+    emit({
+      eventType: kind.started,
+      sessionId: scope.sessionId,
+      data: { ...kind.data, ...identity, ...details },
+    })
+  }
+
+  get isOpen(): boolean {
+    return this.#open
+  }
+
+  complete(data: Record<string, unknown> = {}): void {
+    if (!this.#open) return
+    this.#open = false
+    sessions.remove(this.scope.sessionId, this)
+    const duration_ms = Math.round((performance.now() - this.#startedAtMillis) * 1000) / 1000
+    this.#emit({
+      eventType: this.#kind.completed,
+      sessionId: this.scope.sessionId,
+      data: { ...this.#kind.data, ...this.#identity, success: true, duration_ms, ...data },
+    })
+  }
+
+  fail(error: unknown, data: Record<string, unknown> = {}): void {
+    this.complete({ success: false, ...describeError(error), ...data })
+  }
+
+  /** A stream whose reader went away before its end. */
+  leave(): void {
+    this.complete({
+      success: false,
+      error: 'The stream was left',
+      error_type: 'AbortError',
+      stop_reason: 'aborted',
+    })
+  }
+
+  /** Its session ended before it did. */
+  abandon(): void {
+    this.complete({ success: false, error: 'The session ended first', error_type: 'abandoned' })
+  }
+}

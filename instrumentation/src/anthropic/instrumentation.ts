@@ -1,0 +1,41 @@
+import {
+  AgentInstrumentation,
+  type AgentInstrumentationConfig,
+  type PatchedModule,
+} from '../agent-events/agent-instrumentation.ts'
+import { type ModelRequest, patchCreate } from '../agent-events/raw-client.ts'
+import { newMessages } from '../agent-events/recorder.ts'
+import { messages } from './answers.ts'
+
+interface Body {
+  readonly model?: string
+  readonly stream?: boolean
+  readonly messages?: readonly { readonly role?: string }[]
+}
+
+interface Exports {
+  readonly Messages?: { readonly prototype: object }
+}
+
+/**
+ * Anthropic's client, `@anthropic-ai/sdk` 0.50 and up: model calls through messages, their helpers (stream, parse,
+ * toolRunner) and the beta included, also underneath the clients for Bedrock and Vertex.
+ */
+export class AnthropicInstrumentation extends AgentInstrumentation {
+  constructor(config?: AgentInstrumentationConfig) {
+    super('anthropic', config)
+  }
+
+  override modules(): PatchedModule[] {
+    const files = ['messages/messages', 'beta/messages/messages'].flatMap((file) => [
+      `resources/${file}.js`,
+      `resources/${file}.mjs`,
+    ])
+    const patch = ({ Messages }: Exports) => patchCreate(Messages?.prototype, 'anthropic', describe, messages)
+    return [{ name: '@anthropic-ai/sdk', since: '>=0.50.0', testedMajor: 1, files, patch }]
+  }
+}
+
+function describe({ model, stream, messages: conversation }: Body): ModelRequest {
+  return { model, streaming: stream === true, input: newMessages(conversation) }
+}

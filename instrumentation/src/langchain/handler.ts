@@ -1,0 +1,335 @@
+import { EventType } from '@agentic-hooks/events'
+import { plainText } from '../agent-events/conversation.ts'
+import { isAbort } from '../agent-events/error.ts'
+import type { Operation } from '../agent-events/operation.ts'
+import { type AgentRecorder, addUsage, type ToolCall, type Usage } from '../agent-events/recorder.ts'
+import type { Scope } from '../agent-events/scope.ts'
+import {
+  answerOf,
+  type Generation,
+  isToolMessage,
+  lastUserText,
+  type Message,
+  messagesIn,
+  newMessages,
+  usageOf,
+} from './messages.ts'
+
+type Metadata = Readonly<Record<string, unknown>>
+
+interface Serialized {
+  readonly id?: readonly string[]
+  readonly name?: string
+}
+
+interface Interrupt extends Error {
+  readonly interrupts?: readonly { readonly value?: unknown }[]
+}
+
+/** What the model calls of a turn or subagent used, without those of the subagents in it. */
+interface AgentTotals {
+  usage?: Usage | undefined
+}
+
+interface Run {
+  readonly scope: Scope
+  readonly isTool: boolean
+  readonly operation?: Operation | undefined
+  /** The turn or subagent that it is part of. */
+  readonly agent?: AgentTotals | undefined
+  /** The tool results that it was given: in what it returns, they are no news. */
+  readonly given?: ReadonlySet<string>
+}
+
+/** Names that LangChain gives to what the application did not name. */
+const GENERIC_NAMES = new Set([
+  'LangGraph',
+  'RunnableSequence',
+  'RunnableLambda',
+  'RunnableMap',
+  'RunnableParallel',
+])
+
+const HANDLER_NAME = 'agentic_hooks'
+
+/** Also one that another copy of this package made. */
+export function isHookEventsHandler(handler: unknown): handler is HookEventsHandler {
+  return (handler as { name?: unknown } | undefined)?.name === HANDLER_NAME
+}
+
+/**
+ * The callback handler of one tree of runs, from the outermost run that LangChain starts. Its methods have the
+ * names and arguments of LangChain's BaseCallbackHandler, which calls them in the order of what happens and waits
+ * for each; what they throw it logs and ignores.
+ */
+export class HookEventsHandler {
+  readonly name = HANDLER_NAME
+  readonly awaitHandlers = true
+  readonly raiseError = false
+  readonly ignoreLLM = false
+  readonly ignoreChain = false
+  readonly ignoreAgent = false
+  readonly ignoreRetriever = true
+  readonly ignoreCustomEvent = true
+  /** Of the outermost run. */
+  readonly scope: Scope
+  readonly #recorder: AgentRecorder
+  readonly #runs = new Map<string, Run>()
+  /** What models asked for and no tool has started yet, by the call's id. */
+  readonly #requested = new Map<string, ToolCall>()
+  readonly #startedTools = new Set<string>()
+  readonly #refusedTools = new Set<string>()
+  readonly #reportedInterrupts = new WeakSet<Interrupt>()
+  #interrupted = false
+
+  constructor(recorder: AgentRecorder, scope: Scope) {
+    this.#recorder = recorder
+    this.scope = scope
+  }
+
+  copy(): this {
+    return this
+  }
+
+  handleChainStart(
+    _chain: Serialized,
+    inputs: unknown,
+    runId: string,
+    parentRunId?: string,
+    _tags?: string[],
+    metadata?: Metadata,
+    _runType?: string,
+    runName?: string,
+  ): void {
+    const parent = parentRunId === undefined ? undefined : this.#runs.get(parentRunId)
+    const given = new Set(
+      messagesIn(inputs)
+        .filter(isToolMessage)
+        .map((message) => message.tool_call_id),
+    )
+    if (parent && !parent.isTool) {
+      this.#runs.set(runId, { scope: parent.scope, isTool: false, agent: parent.agent, given })
+      return
+    }
+    const agentName = agentNameOf(metadata) ?? (runName && !GENERIC_NAMES.has(runName) ? runName : undefined)
+    const around = parent?.scope ?? this.scope
+    const isSubagent = around.toolUseId !== undefined
+    const scope: Scope = isSubagent
+      ? { ...around, agentId: runId, agentName: agentName ?? around.toolName, parentAgentId: around.agentId }
+      : { ...around, agentName: agentName ?? around.agentName }
+    if (!isSubagent) this.#begun(scope, inputs)
+    const operation = isSubagent ? this.#recorder.subagent(scope) : this.#recorder.turn(scope)
+    this.#runs.set(runId, { scope, isTool: false, operation, agent: {}, given })
+  }
+
+  handleChainEnd(outputs: unknown, runId: string): void {
+    const run = this.#end(runId)
+    if (run && !run.operation) this.#findRefusals(run, outputs)
+    if (!run?.operation) return
+    const answer = this.#interrupted ? undefined : plainText(messagesIn(outputs).at(-1)?.content)
+    run.operation.complete({
+      stop_reason: this.#interrupted ? 'interrupted' : 'completed',
+      usage: run.agent?.usage,
+      response: this.#recorder.content(answer),
+    })
+  }
+
+  handleChainError(error: unknown, runId: string): void {
+    const run = this.#end(runId)
+    if (!run) return
+    if (isInterrupt(error)) this.#askedFor(run.scope, error)
+    const usage = run.agent?.usage
+    if (isBubbleUp(error)) {
+      run.operation?.complete({ stop_reason: this.#interrupted ? 'interrupted' : 'completed', usage })
+    } else run.operation?.fail(error, { stop_reason: isAbort(error) ? 'aborted' : 'error', usage })
+  }
+
+  handleChatModelStart(
+    llm: Serialized,
+    messages: readonly (readonly Message[])[],
+    runId: string,
+    parentRunId?: string,
+    extraParams?: { readonly invocation_params?: Metadata },
+    _tags?: string[],
+    metadata?: Metadata,
+  ): void {
+    this.#startModelCall(llm, newMessages(messages[0]), runId, parentRunId, extraParams, metadata)
+  }
+
+  handleLLMStart(
+    llm: Serialized,
+    prompts: readonly string[],
+    runId: string,
+    parentRunId?: string,
+    extraParams?: { readonly invocation_params?: Metadata },
+    _tags?: string[],
+    metadata?: Metadata,
+  ): void {
+    this.#startModelCall(llm, prompts[0], runId, parentRunId, extraParams, metadata)
+  }
+
+  handleLLMEnd(output: { readonly generations: readonly (readonly Generation[])[] }, runId: string): void {
+    const generation = output.generations[0]?.[0]
+    const message = generation?.message
+    for (const { id, name, args } of message?.tool_calls ?? []) {
+      if (id) this.#requested.set(id, { name, id, input: args })
+    }
+    const response = { ...generation?.generationInfo, ...message?.response_metadata }
+    const usage = usageOf(message?.usage_metadata)
+    const run = this.#end(runId)
+    if (run?.agent) run.agent.usage = addUsage(run.agent.usage, usage)
+    run?.operation?.complete({
+      response_model: response.model_name ?? response.model,
+      response_id: message?.id,
+      stop_reason: response.finish_reason ?? response.stop_reason,
+      usage,
+      output: this.#recorder.content(answerOf(generation)),
+    })
+  }
+
+  handleLLMError(error: unknown, runId: string): void {
+    this.#end(runId)?.operation?.fail(error, { stop_reason: isAbort(error) ? 'aborted' : 'error' })
+  }
+
+  handleToolStart(
+    tool: Serialized,
+    input: string,
+    runId: string,
+    parentRunId?: string,
+    _tags?: string[],
+    metadata?: Metadata,
+    runName?: string,
+    toolCallId?: string,
+  ): void {
+    const scope = this.#scopeOf(parentRunId, metadata)
+    const name = runName ?? tool.name ?? tool.id?.at(-1) ?? 'tool'
+    const id = toolCallId ?? runId
+    this.#startedTools.add(id)
+    const operation = this.#recorder.tool(scope, { name, id, input: parsed(input) })
+    this.#runs.set(runId, { scope: { ...scope, toolUseId: id, toolName: name }, isTool: true, operation })
+  }
+
+  handleToolEnd(output: unknown, runId: string): void {
+    const operation = this.#end(runId)?.operation
+    const message = output as Partial<Message> | undefined
+    const answer =
+      typeof output === 'object' && output !== null && 'content' in output ? message?.content : output
+    const tool_response = this.#recorder.content(plainText(answer))
+    if (message?.status !== 'error') operation?.complete({ tool_response })
+    else
+      operation?.complete({ success: false, error: tool_response, error_type: 'tool_error', tool_response })
+  }
+
+  handleToolError(error: unknown, runId: string): void {
+    const run = this.#end(runId)
+    if (isInterrupt(error)) {
+      this.#askedFor(run?.scope ?? this.scope, error)
+      run?.operation?.complete({ success: false, error: 'The tool asked and waits', error_type: error.name })
+    } else run?.operation?.fail(error)
+  }
+
+  #startModelCall(
+    llm: Serialized,
+    input: unknown,
+    runId: string,
+    parentRunId: string | undefined,
+    extraParams: { readonly invocation_params?: Metadata } | undefined,
+    metadata: Metadata | undefined,
+  ): void {
+    const scope = this.#scopeOf(parentRunId, metadata)
+    const { model, model_name } = extraParams?.invocation_params ?? {}
+    const operation = this.#recorder.modelCall(scope, {
+      model: text(metadata?.ls_model_name) ?? text(model) ?? text(model_name) ?? llm.id?.at(-1),
+      provider: text(metadata?.ls_provider),
+      input,
+    })
+    const agent = this.#runs.get(parentRunId ?? '')?.agent
+    this.#runs.set(runId, { scope, isTool: false, operation, agent })
+  }
+
+  #begun(scope: Scope, inputs: unknown): void {
+    const prompt = lastUserText(inputs)
+    if (prompt !== undefined) this.#recorder.promptSubmitted(scope, prompt)
+    for (const { type, message } of decisionsIn(inputs)) {
+      this.#recorder.event(scope, EventType.HookDecision, { decision: type, reason: message })
+    }
+  }
+
+  #askedFor(scope: Scope, interrupt: Interrupt): void {
+    this.#interrupted = true
+    if (this.#reportedInterrupts.has(interrupt)) return
+    this.#reportedInterrupts.add(interrupt)
+    for (const { value } of interrupt.interrupts ?? []) {
+      const requests = (value as { actionRequests?: { name: string; args?: unknown }[] } | undefined)
+        ?.actionRequests
+      if (!requests)
+        this.#recorder.event(scope, EventType.PermissionRequested, {
+          question: this.#recorder.content(value),
+        })
+      for (const { name, args } of requests ?? []) {
+        const requested = [...this.#requested.values()].find((call) => call.name === name)
+        this.#recorder.event(scope, EventType.PermissionRequested, {
+          tool_name: name,
+          tool_use_id: requested?.id,
+          tool_input: this.#recorder.content(args),
+        })
+      }
+    }
+  }
+
+  /** Tool calls that were answered with an error although no tool ran. */
+  #findRefusals({ scope, given }: Run, outputs: unknown): void {
+    for (const message of messagesIn(outputs).filter(isToolMessage)) {
+      const id = message.tool_call_id
+      if (message.status !== 'error' || given?.has(id)) continue
+      if (this.#startedTools.has(id) || this.#refusedTools.has(id)) continue
+      this.#refusedTools.add(id)
+      const requested = this.#requested.get(id)
+      const tool = { name: message.name ?? requested?.name ?? 'tool', id, input: requested?.input }
+      this.#recorder.toolBlocked(scope, tool, String(plainText(message.content)))
+    }
+  }
+
+  #scopeOf(parentRunId: string | undefined, metadata: Metadata | undefined): Scope {
+    const scope = (parentRunId === undefined ? undefined : this.#runs.get(parentRunId)?.scope) ?? this.scope
+    const agentName = agentNameOf(metadata)
+    return agentName === undefined || agentName === scope.agentName ? scope : { ...scope, agentName }
+  }
+
+  #end(runId: string): Run | undefined {
+    const run = this.#runs.get(runId)
+    this.#runs.delete(runId)
+    return run
+  }
+}
+
+function agentNameOf(metadata: Metadata | undefined): string | undefined {
+  return text(metadata?.lc_agent_name)
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+/** Tool inputs come as the text of their JSON. */
+function parsed(input: string): unknown {
+  try {
+    return JSON.parse(input)
+  } catch {
+    return input
+  }
+}
+
+function isInterrupt(error: unknown): error is Interrupt {
+  return error instanceof Error && error.name === 'GraphInterrupt'
+}
+
+/** How LangGraph leaves a node early on purpose. */
+function isBubbleUp(error: unknown): boolean {
+  return error instanceof Error && 'is_bubble_up' in error && error.is_bubble_up === true
+}
+
+function decisionsIn(inputs: unknown): readonly { readonly type?: string; readonly message?: string }[] {
+  const decisions = (inputs as { resume?: { decisions?: unknown } } | undefined)?.resume?.decisions
+  return Array.isArray(decisions) ? decisions : []
+}

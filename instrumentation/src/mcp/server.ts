@@ -1,0 +1,76 @@
+import { uuidv7 } from '@agentic-hooks/events'
+import { activeRecorder } from '../agent-events/agent-instrumentation.ts'
+import { quietly } from '../agent-events/error.ts'
+import { patchMethod } from '../agent-events/patch.ts'
+import { insideTool } from '../agent-events/recorder.ts'
+import { activeScope, scopeStorage } from '../agent-events/scope.ts'
+import { type CallToolResult, completeTool, isSameTool } from './tool-result.ts'
+
+interface Server {
+  /** What the server said about itself when it was made. */
+  readonly _serverInfo?: { readonly name?: string }
+}
+
+interface Request {
+  readonly params: { readonly name: string; readonly arguments?: unknown }
+}
+
+/** 1.x has the session beside the request, 2.x in its context. */
+interface Extra {
+  readonly sessionId?: string
+}
+
+type Handler = (request: Request, extra: Extra, ...rest: unknown[]) => unknown
+
+export function patchServer(prototype: object | undefined): void {
+  patchMethod(prototype, 'setRequestHandler', (original) => {
+    const setRequestHandler = original as unknown as (
+      this: Server,
+      method: unknown,
+      ...rest: unknown[]
+    ) => unknown
+    return function (this: Server, method: unknown, ...rest: unknown[]) {
+      const handler = rest.at(-1)
+      if (methodOf(method) !== 'tools/call' || typeof handler !== 'function') {
+        return setRequestHandler.call(this, method, ...rest)
+      }
+      const observed = observe(this, handler as Handler)
+      return setRequestHandler.call(this, method, ...rest.slice(0, -1), observed)
+    }
+  })
+}
+
+/** 2.x names the method, 1.x gives the schema of its request, made by any version of zod. */
+function methodOf(method: unknown): unknown {
+  if (typeof method === 'string') return method
+  return quietly(() => {
+    const { shape } = method as { shape?: { method?: { value?: unknown } } | (() => unknown) }
+    return (shape as { method?: { value?: unknown } } | undefined)?.method?.value
+  })
+}
+
+function observe(server: Server, handler: Handler): Handler {
+  return async (request, extra, ...rest) => {
+    const call = quietly(() => start(server, request, extra))
+    if (!call) return await handler(request, extra, ...rest)
+    const { recorder, tool, scope } = call
+    try {
+      const result = await scopeStorage.run(scope, () => handler(request, extra, ...rest))
+      quietly(() => completeTool(recorder, tool, result as CallToolResult))
+      return result
+    } catch (error) {
+      quietly(() => tool.fail(error))
+      throw error
+    }
+  }
+}
+
+function start(server: Server, { params }: Request, extra: Extra | undefined) {
+  const recorder = activeRecorder('mcp')
+  // A client in this very process has reported the call.
+  if (!recorder || isSameTool(activeScope()?.toolName, params.name)) return undefined
+  const scope = recorder.scope({ conversationId: extra?.sessionId })
+  const call = { name: params.name, id: uuidv7(), input: params.arguments }
+  const tool = recorder.tool(scope, call, { mcp_side: 'server', mcp_server: server._serverInfo?.name })
+  return { recorder, tool, scope: insideTool(scope, call) }
+}

@@ -1,0 +1,122 @@
+import { activeRecorder } from '../agent-events/agent-instrumentation.ts'
+import { plainText } from '../agent-events/conversation.ts'
+import { quietly } from '../agent-events/error.ts'
+import { patchMethod } from '../agent-events/patch.ts'
+import { activeScope, scopeStorage } from '../agent-events/scope.ts'
+import { patchModel, patchProvider } from './model.ts'
+import { AgentRun, currentRun } from './run.ts'
+import type { Agent, InputItem, RunInput, Runner, RunOptions, Tool, ToolCallItem } from './types.ts'
+import { isRunState } from './types.ts'
+
+export interface AgentsCore {
+  readonly Runner?: { readonly prototype: Runner }
+  readonly getCurrentTrace?: () => { readonly groupId?: string | null } | null
+  readonly getCurrentSpan?: () => { readonly error?: SpanError | null } | null
+}
+
+interface SpanError {
+  readonly message?: string
+}
+
+export function patchRunner({ Runner, getCurrentTrace, getCurrentSpan }: AgentsCore): void {
+  const watched = new WeakSet<Runner>()
+  patchMethod(Runner?.prototype, 'run', (original) => {
+    const runAgent = original as unknown as Runner['run']
+    return async function (this: Runner, agent: Agent, input: RunInput, options?: RunOptions) {
+      const run = quietly(() => {
+        if (!watched.has(this)) watch(this, () => getCurrentSpan?.()?.error)
+        watched.add(this)
+        return start(this, agent, input, options, getCurrentTrace?.()?.groupId)
+      })
+      if (!run) return await runAgent.call(this, agent, input, options)
+      try {
+        const result = await scopeStorage.run(run.scope, () => runAgent.call(this, agent, input, options))
+        quietly(() => run.follow(result))
+        return result
+      } catch (error) {
+        quietly(() => run.fail(error))
+        throw error
+      }
+    }
+  })
+}
+
+function start(
+  runner: Runner,
+  agent: Agent,
+  input: RunInput,
+  options: RunOptions | undefined,
+  traceGroupId: string | null | undefined,
+): AgentRun | undefined {
+  const recorder = activeRecorder('openai-agents')
+  if (!recorder) return undefined
+  patchProvider(runner.config?.modelProvider)
+  patchModel(agent.model, undefined)
+  patchModel(runner.config?.model, undefined)
+
+  const resumed = isRunState(input) ? input : undefined
+  const prompt = isRunState(input) ? undefined : lastUserInput(input)
+  const sessionId = options?.session?.sessionId
+  const conversationId =
+    options?.conversationId ??
+    (typeof sessionId === 'string' ? sessionId : undefined) ??
+    resumed?._conversationId ??
+    runner.config?.groupId ??
+    resumed?._trace?.groupId ??
+    traceGroupId ??
+    undefined
+  const isNested = activeScope()?.toolName !== undefined
+  const run = new AgentRun(recorder, agent, conversationId, {
+    isNested,
+    capturesContent: runner.config?.traceIncludeSensitiveData !== false,
+  })
+  if (!isNested) run.prompted(prompt)
+  run.begin()
+  if (resumed) run.refuse(resumed)
+  return run
+}
+
+/** Its listeners find the run that an event belongs to by the scope that they are called in. */
+function watch(runner: Runner, spanError: () => SpanError | null | undefined): void {
+  const on = <Args extends unknown[]>(event: string, listener: (run: AgentRun, ...args: Args) => void) => {
+    const observed = (_context: unknown, ...args: Args) => {
+      const run = currentRun()
+      if (run) quietly(() => listener(run, ...args))
+    }
+    runner.on(event, observed as unknown as (...args: never[]) => void)
+  }
+  on('agent_start', (run, agent: Agent) => {
+    patchModel(agent.model, undefined)
+    run.agentStarted(agent)
+  })
+  on('agent_handoff', (run, from: Agent, to: Agent) => run.handedOff(from, to))
+  on('agent_tool_start', (run, _agent: Agent, tool: Tool, { toolCall }: { toolCall: ToolCallItem }) => {
+    runInvokeInside(tool)
+    run.toolStarted(tool, toolCall)
+  })
+  on(
+    'agent_tool_end',
+    (run, _agent: Agent, _tool: Tool, output: unknown, { toolCall }: { toolCall: ToolCallItem }) =>
+      run.toolEnded(toolCall, output, spanError()?.message),
+  )
+}
+
+type Invoke = (context: unknown, input: unknown, details?: { toolCall?: ToolCallItem }) => unknown
+
+/** So that an agent, a server's client or a raw model client inside the tool knows where it is. */
+function runInvokeInside(tool: Tool): void {
+  patchMethod(tool, 'invoke', (original) => {
+    const invoke = original as unknown as Invoke
+    return function (this: unknown, context: unknown, input: unknown, details?: { toolCall?: ToolCallItem }) {
+      const scope = quietly(() => currentRun()?.scopeOf(details?.toolCall))
+      if (!scope) return invoke.call(this, context, input, details)
+      return scopeStorage.run(scope, () => invoke.call(this, context, input, details))
+    }
+  })
+}
+
+function lastUserInput(input: string | readonly InputItem[]): unknown {
+  if (typeof input === 'string') return input
+  const last = input.at(-1)
+  return last?.role === 'user' ? plainText(last.content) : undefined
+}
