@@ -1,0 +1,57 @@
+import {
+  decodeEvent,
+  type EventRecord,
+  type FieldError,
+  InvalidEventError,
+  type Micros,
+  parseJson,
+} from '@agentic-hooks/events'
+import { type DecodedRequest, UndecodableError } from './decoded-request.ts'
+
+/** Whoever gets as many wrong has one mistake in all of them; listing each would only cost time. */
+const MAX_ERRORS = 100
+
+/**
+ * The event of a `POST /events`.
+ * @throws UndecodableError when the body is not JSON
+ * @throws InvalidEventError that lists every wrong field
+ */
+export function decodeRestEvent(body: Uint8Array, receivedAtMicros: Micros): DecodedRequest {
+  return decoded([decodeEvent(parse(body), '', receivedAtMicros)], receivedAtMicros, body)
+}
+
+/**
+ * The events of a `POST /events/batch`, an array: all of them, or none when a field of one is wrong.
+ * @throws UndecodableError when the body is not JSON
+ * @throws InvalidEventError that lists wrong fields of every event, at most some 100, as in `3.session_id`
+ */
+export function decodeRestBatch(body: Uint8Array, receivedAtMicros: Micros): DecodedRequest {
+  const values = parse(body)
+  if (!Array.isArray(values))
+    throw new InvalidEventError([{ path: '', message: 'must be an array of events' }])
+  const events: EventRecord[] = []
+  const errors: FieldError[] = []
+  for (const [index, value] of values.entries()) {
+    try {
+      events.push(decodeEvent(value, `${index}.`, receivedAtMicros))
+    } catch (error) {
+      if (!(error instanceof InvalidEventError)) throw error
+      errors.push(...error.fields)
+      if (errors.length >= MAX_ERRORS) break
+    }
+  }
+  if (errors.length) throw new InvalidEventError(errors)
+  return decoded(events, receivedAtMicros, body)
+}
+
+function decoded(events: EventRecord[], receivedAtMicros: Micros, body: Uint8Array): DecodedRequest {
+  return { batch: { events, receivedAtMicros, byteLength: body.byteLength }, rejected: [] }
+}
+
+function parse(body: Uint8Array): unknown {
+  try {
+    return parseJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString())
+  } catch (error) {
+    throw new UndecodableError(`the body is not JSON: ${(error as Error).message}`)
+  }
+}
