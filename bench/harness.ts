@@ -1,7 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
-import { join } from 'node:path'
 import { cpuTicks, stolenShare } from './processes.ts'
 
 /** One line of a result. Text and numbers are columns of the table; anything else goes to the JSON only. */
@@ -19,8 +17,6 @@ export interface Bench {
   readonly question: string
   run(options: BenchOptions): Promise<readonly Row[]>
 }
-
-export const RESULTS = join(import.meta.dirname, 'results')
 
 /** Runs the variants in turn, `runs` times over, so that a disturbance meets all of them alike. */
 export async function interleaved<Name extends string>(
@@ -139,11 +135,4 @@ function formatCell(value: unknown): string {
           ? 1
           : 2
   return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
-}
-
-export function writeResult(name: string, result: unknown): string {
-  mkdirSync(RESULTS, { recursive: true })
-  const path = join(RESULTS, `${name}.json`)
-  writeFileSync(path, `${JSON.stringify(result, null, 2)}\n`)
-  return path
 }

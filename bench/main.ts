@@ -1,6 +1,10 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Bench, formatTable, machine, watchMachine, writeResult } from './harness.ts'
+import { type Bench, formatTable, machine, watchMachine } from './harness.ts'
 import { parseCount, parseMillis } from './load/flags.ts'
+import { drawPlots } from './plots.ts'
+import { describePostgres } from './storage.ts'
 
 /** In the order in which `npm run bench` answers them. */
 const NAMES = [
@@ -18,11 +22,11 @@ const NAMES = [
   'soak',
 ] as const
 
-const HELP = `npm run bench -- [NAME...] [--duration TIME] [--runs N]
+const HELP = `npm run bench -- [NAME...] [--duration TIME] [--runs N] [--results FOLDER]
 
 Names: ${NAMES.join(', ')}.
-Without a name it runs them all, in less than a quarter of an hour, the soak shortened to a minute.
-Tables go to the terminal, everything measured to bench/results/NAME.json.
+Without a name it runs them all, in about a quarter of an hour, the soak shortened to a minute.
+Tables go to the terminal, everything measured and its plots to FOLDER, bench/results by default.
 `
 
 /** The soak takes an hour unless it is asked for by name, or told otherwise. */
@@ -34,6 +38,7 @@ async function main(): Promise<void> {
     options: {
       duration: { type: 'string' },
       runs: { type: 'string' },
+      results: { type: 'string', default: join(import.meta.dirname, 'results') },
       help: { type: 'boolean' },
     },
   })
@@ -48,15 +53,24 @@ async function main(): Promise<void> {
     ...(values.duration && { durationMillis: parseMillis('duration', values.duration) }),
     ...(values.runs && { runs: parseCount('runs', values.runs) }),
   }
-  const about = machine()
-  console.log(`${Object.values(about).join(' · ')}\n`)
+  const about = { ...machine(), ...(await describePostgres()) }
+  console.log(
+    `${Object.entries(about)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(', ')}\n`,
+  )
+  mkdirSync(values.results, { recursive: true })
   for (const name of positionals.length ? positionals : NAMES) {
-    const all = !positionals.length && name === 'soak' ? { durationMillis: SHORT_SOAK_MILLIS } : {}
-    await answer(name, { ...all, ...options }, about)
+    const short = !positionals.length && name === 'soak' ? { durationMillis: SHORT_SOAK_MILLIS } : {}
+    const result = await answer(name, { ...short, ...options })
+    const path = join(values.results, `${name}.json`)
+    writeFileSync(path, `${JSON.stringify({ ...result, about })}\n`)
+    for (const plot of drawPlots(name, result.rows, values.results)) console.log(plot)
+    console.log(`${path}\n`)
   }
 }
 
-async function answer(name: string, options: object, about: object): Promise<void> {
+async function answer(name: string, options: object) {
   const { question, run } = (await import(`./${name}.ts`)) as Bench
   console.log(`${name}: ${question}`)
   const watch = watchMachine()
@@ -64,7 +78,7 @@ async function answer(name: string, options: object, about: object): Promise<voi
   const warnings = watch()
   console.log(formatTable(rows))
   for (const warning of warnings) console.log(`Do not trust this: ${warning}.`)
-  console.log(`${writeResult(name, { question, machine: about, warnings, rows })}\n`)
+  return { question, warnings, rows }
 }
 
 main().catch((error: Error) => {

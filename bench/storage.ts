@@ -11,8 +11,6 @@ export interface Storage {
   /** What the receiver is started with. */
   readonly environment: Readonly<Record<string, string>>
   readonly postgresPid?: number
-  /** Versions and settings that matter to the figures. */
-  readonly description: Row
   count(): Promise<number>
   clear(): Promise<void>
   stop(): Promise<void>
@@ -37,13 +35,11 @@ export interface PostgresStorage extends Storage {
 export async function postgresStorage(): Promise<PostgresStorage> {
   const server = await startPostgres({ owned: true, settings: POSTGRES_SETTINGS })
   const url = await server.createDatabase()
-  const [version] = await execute(url, 'SHOW server_version')
   return {
     name: 'PostgreSQL',
     url,
     environment: { STORAGE_TYPE: 'postgres', DATABASE_URL: url },
     postgresPid: await postmasterPid(server.url),
-    description: { postgres: String(version?.server_version), ...POSTGRES_SETTINGS },
     async count() {
       const [row] = await execute(url, 'SELECT count(*)::int AS events FROM hook_events')
       return Number(row?.events)
@@ -55,13 +51,20 @@ export async function postgresStorage(): Promise<PostgresStorage> {
   }
 }
 
+/** The version and the settings of the server that the figures are taken with. */
+export async function describePostgres(): Promise<Row> {
+  const server = await startPostgres({ owned: true, settings: POSTGRES_SETTINGS })
+  const [row] = await execute(server.url, 'SHOW server_version')
+  await server.stop()
+  return { postgres: row?.server_version, ...POSTGRES_SETTINGS }
+}
+
 /** A JSONL file in a folder of its own, on the file system of the temporary folder. */
 export async function jsonlStorage(): Promise<Storage> {
   const folder = mkdtempSync(join(tmpdir(), 'agentic-hooks-bench-'))
   return {
     name: 'JSONL',
     environment: { STORAGE_TYPE: 'jsonl', JSONL_PATH: join(folder, 'events.jsonl') },
-    description: { jsonl: 'fdatasync before every answer' },
     count: () => countLines(folder),
     async clear() {
       for (const file of readdirSync(folder)) rmSync(join(folder, file))

@@ -27,6 +27,7 @@ export async function replaySwarm(
       client.emit({ eventType, sessionId, workflowId: recording.task, data })
       onEmit?.(++emitted)
     }
+    await client.flush()
   }
   await Promise.all(Array.from({ length: agents }, (_, agent) => replay(agent)))
   return { emitted }
