@@ -1,0 +1,257 @@
+import { createHash } from 'node:crypto'
+import {
+  Attribute,
+  EVENT_NAME_PREFIX,
+  type EventRecord,
+  encodeJsonString,
+  MAX_NAME_LENGTH,
+  MAX_TIMESTAMP_MICROS,
+  type Micros,
+  type Origin,
+  type Rejection,
+  toUuid,
+  uuidFromRequest,
+} from '@agentic-hooks/events'
+import { type DecodedRequest, type DecodeLimits, TooManyRecordsError } from './decoded-request.ts'
+import type { JsonWriter } from './json-writer.ts'
+import {
+  ABSENT,
+  BODY,
+  CONVERSATION_ID,
+  DATA,
+  EVENT_ID,
+  EVENT_NAME,
+  GEN_AI_CONVERSATION_ID,
+  LogRecord,
+  type LogRecordSource,
+  MILESTONE_ID,
+  MIRRORS,
+  PHASE_ID,
+  SESSION_ID,
+  WORKFLOW_ID,
+} from './log-record.ts'
+
+/** The event type of a record that has no name. */
+const UNNAMED = 'log'
+const EVENT_NAME_PATTERN = /^[\w.-]+$/
+
+export interface RequestContext extends DecodeLimits {
+  /** Decompressed. */
+  readonly body: Uint8Array
+  readonly receivedAtMicros: Micros
+}
+
+/**
+ * Makes events of log records: the rules of docs/values.md, the same for every encoding. A decoder fills
+ * `record`, sets `origin` and `originMembers` when they change, and calls `add` at the end of each record.
+ */
+export class EventAssembler {
+  readonly record = new LogRecord()
+  origin: Origin | null = null
+  /** Members of the attributes of each record that come from its resource and scope, as JSON. */
+  originMembers = ''
+
+  readonly #source: LogRecordSource
+  readonly #json: JsonWriter
+  readonly #request: RequestContext
+  readonly #events: EventRecord[] = []
+  readonly #rejected: Rejection[] = []
+  #count = 0
+  #hash: Buffer | null = null
+
+  constructor(source: LogRecordSource, json: JsonWriter, request: RequestContext) {
+    this.#source = source
+    this.#json = json
+    this.#request = request
+  }
+
+  /** Makes the event of `record`, or its rejection, and clears it. */
+  add(): void {
+    const { record } = this
+    const index = this.#count++
+    if (index === this.#request.maxRecords) throw new TooManyRecordsError(index)
+    const id = this.#takeId(index)
+    const sessionId = this.#takeSessionId()
+    const workflowId = this.#takeName(WORKFLOW_ID)
+    const phaseId = this.#takeName(PHASE_ID)
+    const milestoneId = this.#takeName(MILESTONE_ID)
+    const eventName = this.#takeEventName()
+    const eventType = withoutPrefix(eventName)
+    const timestampMicros = record.timeMicros || record.observedMicros || this.#request.receivedAtMicros
+
+    const reason =
+      tooLong('event_type', eventType) ??
+      tooLong('session_id', sessionId) ??
+      tooLong('workflow_id', workflowId) ??
+      tooLong('phase_id', phaseId) ??
+      tooLong('milestone_id', milestoneId) ??
+      tooLate(timestampMicros)
+    if (reason !== null) {
+      this.#rejected.push({ eventId: id.eventId, reason: `log record ${index}: ${reason}` })
+      record.clear()
+      return
+    }
+
+    const data = this.#writeHookData() ?? this.#writeForeignData(eventName)
+    this.#events.push({
+      eventId: id.eventId,
+      eventType,
+      sessionId,
+      workflowId,
+      phaseId,
+      milestoneId,
+      data,
+      timestampMicros,
+      observedAtMicros: isStorable(record.observedMicros) ? record.observedMicros : null,
+      severity: isSeverity(record.severityNumber) ? record.severityNumber : null,
+      traceId: record.traceId,
+      spanId: record.spanId,
+      attributes: this.#writeAttributes(id.original),
+      origin: this.origin,
+    })
+    record.clear()
+  }
+
+  result(): DecodedRequest {
+    const { body, receivedAtMicros } = this.#request
+    return {
+      batch: { events: this.#events, receivedAtMicros, byteLength: body.byteLength },
+      rejected: this.#rejected,
+    }
+  }
+
+  #requestHash(): Uint8Array {
+    this.#hash ??= createHash('sha256').update(this.#request.body).digest()
+    return this.#hash
+  }
+
+  #takeId(index: number): { eventId: string; original: string | null } {
+    const attribute = this.record.known[EVENT_ID]!
+    const uid = attribute === ABSENT ? null : this.#source.text(attribute)
+    if (!uid) return { eventId: uuidFromRequest(this.#requestHash(), index), original: null }
+    this.record.known[EVENT_ID] = ABSENT
+    return toUuid(uid)
+  }
+
+  /** The first of the session's keys that has a text; the same text under another key says nothing more. */
+  #takeSessionId(): string {
+    const { known } = this.record
+    const session = this.#nameOf(SESSION_ID)
+    const genAiConversation = this.#nameOf(GEN_AI_CONVERSATION_ID)
+    const conversation = this.#nameOf(CONVERSATION_ID)
+    const sessionId = session || genAiConversation || conversation || ''
+    if (session === sessionId) known[SESSION_ID] = ABSENT
+    if (genAiConversation === sessionId) known[GEN_AI_CONVERSATION_ID] = ABSENT
+    if (conversation === sessionId) known[CONVERSATION_ID] = ABSENT
+    return sessionId
+  }
+
+  #takeName(key: number): string | null {
+    const name = this.#nameOf(key)
+    if (name !== null) this.record.known[key] = ABSENT
+    return name
+  }
+
+  #takeEventName(): string {
+    const { record } = this
+    const attribute = this.#nameOf(EVENT_NAME)
+    if (record.eventName) {
+      if (attribute === record.eventName) record.known[EVENT_NAME] = ABSENT
+      return record.eventName
+    }
+    if (!attribute) return UNNAMED
+    record.known[EVENT_NAME] = ABSENT
+    const body = this.#source.bodyText()
+    return body?.endsWith(`.${attribute}`) && EVENT_NAME_PATTERN.test(body) ? body : attribute
+  }
+
+  #nameOf(key: number): string | null {
+    const attribute = this.record.known[key]!
+    return attribute === ABSENT ? null : this.#source.name(attribute)
+  }
+
+  /** The payload of a record that HookClient made: the map alone, without the copies of its members. */
+  #writeHookData(): Uint8Array | null {
+    const { known } = this.record
+    const start = this.#json.length
+    if (known[DATA] === ABSENT || !this.#source.writeData(known[DATA]!)) return null
+    known[DATA] = ABSENT
+    for (let mirroredKey = 0; mirroredKey < MIRRORS.length; mirroredKey++) {
+      const key = MIRRORS[mirroredKey]!
+      if (known[key] !== ABSENT && this.#source.isMirrored(known[key]!, mirroredKey)) known[key] = ABSENT
+    }
+    return this.#json.take(start)
+  }
+
+  /** The payload of any other record: its attributes and its body, unless that only repeats the event's name. */
+  #writeForeignData(eventName: string): Uint8Array {
+    const { known } = this.record
+    const json = this.#json
+    const start = json.length
+    json.openObject()
+    const hasBody = this.#source.bodyText() !== eventName && this.#source.writeBody()
+    const bodyAttribute = known[BODY]!
+    if (hasBody) known[BODY] = ABSENT
+    this.#writeRemaining()
+    if (hasBody) known[BODY] = bodyAttribute
+    json.closeObject()
+    return json.take(start)
+  }
+
+  /** What a record has besides its data; null when that is nothing. */
+  #writeAttributes(originalId: string | null): Uint8Array | null {
+    const { record } = this
+    const json = this.#json
+    const start = json.length
+    json.openObject()
+    this.#writeRemaining()
+    if (!isSeverity(record.severityNumber) && record.severityNumber !== 0)
+      json.member('severity_number', String(record.severityNumber))
+    if (record.severityText) json.member('severity_text', encodeJsonString(record.severityText))
+    if (record.flags) json.member('flags', String(record.flags))
+    if (record.droppedAttributesCount)
+      json.member('dropped_attributes_count', String(record.droppedAttributesCount))
+    if (this.originMembers) {
+      json.separate()
+      json.raw(this.originMembers)
+    }
+    if (originalId) json.member(Attribute.EventId, encodeJsonString(originalId))
+    return json.takeObject(start)
+  }
+
+  /** Writes the attributes that nothing has taken yet. */
+  #writeRemaining(): void {
+    const { rest, known } = this.record
+    for (const attribute of rest) this.#source.writeMember(attribute)
+    rest.length = 0
+    for (let key = 0; key < known.length; key++) {
+      if (known[key] === ABSENT) continue
+      this.#source.writeMember(known[key]!)
+      known[key] = ABSENT
+    }
+  }
+}
+
+function withoutPrefix(eventName: string): string {
+  return eventName.startsWith(EVENT_NAME_PREFIX) && eventName.length > EVENT_NAME_PREFIX.length
+    ? eventName.slice(EVENT_NAME_PREFIX.length)
+    : eventName
+}
+
+function isSeverity(severityNumber: number): boolean {
+  return severityNumber >= 1 && severityNumber <= 24
+}
+
+function isStorable(micros: Micros): boolean {
+  return micros > 0 && micros <= MAX_TIMESTAMP_MICROS
+}
+
+function tooLong(field: string, name: string | null): string | null {
+  return name === null || name.length <= MAX_NAME_LENGTH
+    ? null
+    : `${field} is ${name.length} characters long; at most ${MAX_NAME_LENGTH} can be stored`
+}
+
+function tooLate(micros: Micros): string | null {
+  return micros <= MAX_TIMESTAMP_MICROS ? null : 'timestamp must be before 2255-06-05T23:47:34.740992Z'
+}

@@ -1,0 +1,100 @@
+import { Attribute, MIRRORED_DATA_KEYS, type Micros } from '@agentic-hooks/events'
+
+/** Keys of the attributes that mean something to us: their order is the order of {@link LogRecord.known}. */
+export const KNOWN_ATTRIBUTES: readonly string[] = [
+  Attribute.EventId,
+  Attribute.SessionId,
+  Attribute.GenAiConversationId,
+  Attribute.ConversationId,
+  Attribute.WorkflowId,
+  Attribute.PhaseId,
+  Attribute.MilestoneId,
+  Attribute.Data,
+  Attribute.EventName,
+  'body',
+  Attribute.ToolName,
+  Attribute.ToolCallId,
+  Attribute.AgentId,
+  Attribute.AgentName,
+  Attribute.RequestModel,
+]
+
+export const EVENT_ID = KNOWN_ATTRIBUTES.indexOf(Attribute.EventId)
+export const SESSION_ID = KNOWN_ATTRIBUTES.indexOf(Attribute.SessionId)
+export const GEN_AI_CONVERSATION_ID = KNOWN_ATTRIBUTES.indexOf(Attribute.GenAiConversationId)
+export const CONVERSATION_ID = KNOWN_ATTRIBUTES.indexOf(Attribute.ConversationId)
+export const WORKFLOW_ID = KNOWN_ATTRIBUTES.indexOf(Attribute.WorkflowId)
+export const PHASE_ID = KNOWN_ATTRIBUTES.indexOf(Attribute.PhaseId)
+export const MILESTONE_ID = KNOWN_ATTRIBUTES.indexOf(Attribute.MilestoneId)
+export const DATA = KNOWN_ATTRIBUTES.indexOf(Attribute.Data)
+export const EVENT_NAME = KNOWN_ATTRIBUTES.indexOf(Attribute.EventName)
+export const BODY = KNOWN_ATTRIBUTES.indexOf('body')
+
+/** Keys of a hook event's data that its record may repeat as attributes. */
+export const MIRRORED_KEYS: readonly string[] = Object.keys(MIRRORED_DATA_KEYS)
+/** The attribute of each, as its place in {@link KNOWN_ATTRIBUTES}. */
+export const MIRRORS: readonly number[] = Object.values(MIRRORED_DATA_KEYS).map((name) =>
+  KNOWN_ATTRIBUTES.indexOf(name),
+)
+
+/** Stands in `known` for an attribute that the record has not, or that an event's column has taken. */
+export const ABSENT = -1
+
+/**
+ * The log record that is being read, as far as both encodings give it alike. One object serves all records of
+ * a request. Attributes stay where they are: the record keeps numbers by which its source finds them again.
+ */
+export class LogRecord {
+  /** 0 when not given. */
+  timeMicros: Micros = 0
+  observedMicros: Micros = 0
+  severityNumber = 0
+  severityText = ''
+  droppedAttributesCount = 0
+  flags = 0
+  traceId: string | null = null
+  spanId: string | null = null
+  eventName = ''
+  /** The last attribute of each known key, or {@link ABSENT}. */
+  readonly known: number[] = KNOWN_ATTRIBUTES.map(() => ABSENT)
+  /** The other attributes. */
+  readonly rest: number[] = []
+
+  /** @param key its place in {@link KNOWN_ATTRIBUTES}, or -1 */
+  addAttribute(key: number, attribute: number): void {
+    if (key < 0) this.rest.push(attribute)
+    else this.known[key] = attribute
+  }
+
+  clear(): void {
+    this.timeMicros = 0
+    this.observedMicros = 0
+    this.severityNumber = 0
+    this.severityText = ''
+    this.droppedAttributesCount = 0
+    this.flags = 0
+    this.traceId = null
+    this.spanId = null
+    this.eventName = ''
+    this.known.fill(ABSENT)
+    this.rest.length = 0
+  }
+}
+
+/** The encoded form of the record that is being read: finds its attributes and its body, and writes them. */
+export interface LogRecordSource {
+  /** The value of an attribute that is a string, as it was sent. */
+  text(attribute: number): string | null
+  /** The same as it can be stored. */
+  name(attribute: number): string | null
+  /** Whether the value is the very string that the map written last by `writeData` has under that mirrored key. */
+  isMirrored(attribute: number, mirroredKey: number): boolean
+  /** Writes `"key":value` of an attribute into the object that was opened. */
+  writeMember(attribute: number): void
+  /** Writes the value of an attribute that is a map, as a payload of its own; false for any other. */
+  writeData(attribute: number): boolean
+  /** The body when it is a string short enough to be a name. */
+  bodyText(): string | null
+  /** Writes `"body":value` into the object that was opened; false when the record has no body. */
+  writeBody(): boolean
+}

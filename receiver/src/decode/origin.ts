@@ -1,0 +1,47 @@
+import { encodeJsonString } from '@agentic-hooks/events'
+import type { JsonWriter } from './json-writer.ts'
+
+/** What a resource or an instrumentation scope says besides its attributes; empty where it says nothing. */
+export interface OriginFields {
+  name: string
+  version: string
+  droppedAttributesCount: number
+  schemaUrl: string
+}
+
+/** The resource as it is stored: its attributes. */
+export function writeResource(json: JsonWriter, writeAttributes: () => void): Uint8Array | null {
+  const start = json.length
+  json.openObject()
+  writeAttributes()
+  return json.takeObject(start)
+}
+
+/** The scope as it is stored: `name`, `version` and `attributes`, each where given. */
+export function writeScope(
+  json: JsonWriter,
+  { name, version }: OriginFields,
+  writeAttributes: () => void,
+): Uint8Array | null {
+  const start = json.length
+  json.openObject()
+  if (name) json.member('name', encodeJsonString(name))
+  if (version) json.member('version', encodeJsonString(version))
+  const end = json.length
+  json.member('attributes', '')
+  const attributes = json.length
+  json.openObject()
+  writeAttributes()
+  if (!json.takeObject(attributes)) json.rewind(end)
+  return json.takeObject(start)
+}
+
+/** What resource and scope say that every record of theirs keeps in `attributes`, as members of JSON. */
+export function originMembers(resource: OriginFields, scope: OriginFields): string {
+  const members: string[] = []
+  for (const [part, { droppedAttributesCount, schemaUrl }] of Object.entries({ resource, scope })) {
+    if (droppedAttributesCount) members.push(`"${part}.dropped_attributes_count":${droppedAttributesCount}`)
+    if (schemaUrl) members.push(`"${part}.schema_url":${encodeJsonString(schemaUrl)}`)
+  }
+  return members.join(',')
+}
