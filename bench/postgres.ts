@@ -3,7 +3,7 @@ import { type EventBatch, type EventRecord, jsonBytes, nowMicros, uuidv7 } from 
 import { createExporter } from '@agentic-hooks/exporter-postgres'
 import { Client } from 'pg'
 import { CopyIn } from '../exporters/postgres/src/copy-in.ts'
-import { COPY_COLUMNS, encodeRows } from '../exporters/postgres/src/copy-rows.ts'
+import { boundBytes, COPY_COLUMNS, encodeRows } from '../exporters/postgres/src/copy-rows.ts'
 import { execute } from '../test/postgres.ts'
 import { type BenchOptions, formatTable, interleaved, median, medianRows, type Row } from './harness.ts'
 import { parseCount, parseMillis } from './load/flags.ts'
@@ -134,9 +134,12 @@ async function rawCopy(url: string): Promise<Writer> {
     concurrency: CONNECTIONS,
     maxEventsPerSecond: 300_000,
     prepare({ events, receivedAtMicros }) {
-      const rows = encodeRows(events, receivedAtMicros, RESOURCE_IDS)
+      const rows = encodeRows(
+        [{ events, receivedAtMicros, resources: RESOURCE_IDS }],
+        Buffer.allocUnsafe(boundBytes(events)),
+      )
       return (lane) =>
-        new Promise((resolve, reject) => clients[lane]!.query(new CopyIn(COPY, [rows], resolve, reject)))
+        new Promise((resolve, reject) => clients[lane]!.query(new CopyIn(COPY, rows, resolve, reject)))
     },
     close: () => disconnect(clients),
   }

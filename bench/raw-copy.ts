@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import { decodeEvent, formatTimestamp, nowMicros } from '@agentic-hooks/events'
 import { Client } from 'pg'
 import { CopyIn } from '../exporters/postgres/src/copy-in.ts'
-import { COPY_COLUMNS, encodeRows } from '../exporters/postgres/src/copy-rows.ts'
+import { boundBytes, COPY_COLUMNS, encodeRows } from '../exporters/postgres/src/copy-rows.ts'
 import { eventIdAt } from './load/options.ts'
 import { randomIdPrefix } from './load/run.ts'
 import { sampleEvent } from './load/sample-events.ts'
@@ -83,7 +83,7 @@ async function copyUntil(client: Client, rows: number, endMillis: number): Promi
       message.writeUIntBE(copied++, offset + UUID_BYTES - ID_NUMBER_BYTES, ID_NUMBER_BYTES)
       message.writeBigInt64BE(time, offset + UUID_BYTES + LENGTH_BYTES)
     }
-    await new Promise((resolve, reject) => client.query(new CopyIn(COPY, [message], resolve, reject)))
+    await new Promise((resolve, reject) => client.query(new CopyIn(COPY, message, resolve, reject)))
   }
   return copied
 }
@@ -105,7 +105,8 @@ function encodeSample(idPrefix: string, rows: number): Buffer {
     })
     return { ...event, observedAtMicros: event.timestampMicros, origin }
   })
-  return encodeRows(events, nowMicros(), new Map([[origin, { id: new Uint8Array(UUID_BYTES) }]]))
+  const resources = new Map([[origin, { id: new Uint8Array(UUID_BYTES) }]])
+  return encodeRows([{ events, receivedAtMicros: nowMicros(), resources }], Buffer.alloc(boundBytes(events)))
 }
 
 function offsetsOf(bytes: Buffer, prefix: Buffer): number[] {

@@ -12,7 +12,7 @@ const COPY_END = Buffer.concat([message('d', Buffer.from([0xff, 0xff])), message
  */
 export class CopyIn implements Submittable {
   readonly #sql: string
-  readonly #rows: readonly Uint8Array[]
+  readonly #rows: Uint8Array
   readonly #resolve: (returned: string[]) => void
   readonly #reject: (error: Error) => void
   readonly #returned: string[] = []
@@ -20,12 +20,12 @@ export class CopyIn implements Submittable {
 
   /**
    * @param sql one COPY FROM STDIN, perhaps with other statements: all of them are one transaction
-   * @param rows whole CopyData messages
+   * @param rows one CopyData message, or several
    * @param resolve called after the commit with the first column of whatever the statements return
    */
   constructor(
     sql: string,
-    rows: readonly Uint8Array[],
+    rows: Uint8Array,
     resolve: (returned: string[]) => void,
     reject: (error: Error) => void,
   ) {
@@ -39,7 +39,7 @@ export class CopyIn implements Submittable {
     stream.cork()
     stream.write(message('Q', Buffer.from(`${this.#sql}\0`)))
     stream.write(COPY_HEADER)
-    for (const rows of this.#rows) stream.write(rows)
+    stream.write(this.#rows)
     stream.write(COPY_END)
     stream.uncork()
   }

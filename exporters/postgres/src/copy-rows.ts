@@ -1,5 +1,13 @@
 import type { EventRecord, Micros, Origin } from '@agentic-hooks/events'
 
+/** Events that came together. */
+export interface RowBatch {
+  readonly events: readonly EventRecord[]
+  readonly receivedAtMicros: Micros
+  /** The id in hook_resources, 16 bytes, of each origin that the events have. */
+  readonly resources: ReadonlyMap<Origin, { readonly id: Uint8Array }>
+}
+
 /** In the order of the bytes that {@link encodeRows} writes. */
 export const COPY_COLUMNS =
   'event_id, "timestamp", received_at, observed_at, severity, resource_id, ' +
@@ -11,43 +19,49 @@ const POSTGRES_EPOCH_MICROS = 946_684_800_000_000
 const TWO_POW_32 = 2 ** 32
 const COPY_DATA = 0x64 // 'd'
 const MESSAGE_HEADER_BYTES = 5
-/** Everything of a row that does not depend on its strings and payloads; rounded up. */
+/** Everything of a row that does not depend on its names and payloads; rounded up. */
 const ROW_OVERHEAD_BYTES = 176
 /** The most bytes that one UTF-16 unit takes in UTF-8. */
 const UTF8_BYTES_PER_UNIT = 3
 
 /**
- * Rows of binary COPY (PostgreSQL manual, COPY, "Binary Format"), inside one CopyData message of the wire
- * protocol, so that the buffer goes to the socket as it is.
+ * Rows of binary COPY (PostgreSQL manual, COPY, "Binary Format") inside one CopyData message of the wire
+ * protocol, so that the bytes go to the socket as they are.
+ * @param memory of at least {@link boundBytes}; the message is a part of it
  */
-export function encodeRows(
-  events: readonly EventRecord[],
-  receivedAtMicros: Micros,
-  resources: ReadonlyMap<Origin, { readonly id: Uint8Array }>,
-): Buffer {
-  const rows = new RowWriter(boundBytes(events))
-  for (const event of events) {
-    rows.int16(COLUMN_COUNT)
-    rows.uuid(event.eventId)
-    rows.timestamp(event.timestampMicros)
-    rows.timestamp(receivedAtMicros)
-    rows.timestamp(event.observedAtMicros)
-    rows.smallint(event.severity)
-    rows.bytes((event.origin && resources.get(event.origin)?.id) ?? null)
-    rows.text(event.eventType)
-    rows.text(event.sessionId)
-    rows.text(event.workflowId)
-    rows.text(event.phaseId)
-    rows.text(event.milestoneId)
-    rows.text(event.traceId)
-    rows.text(event.spanId)
-    rows.jsonb(event.data)
-    rows.jsonb(event.attributes)
-  }
-  return rows.message()
+export function encodeRows(batches: readonly RowBatch[], memory: Buffer): Buffer {
+  let offset = MESSAGE_HEADER_BYTES
+  for (const batch of batches) offset = writeBatch(memory, offset, batch)
+  memory[0] = COPY_DATA
+  writeInt32(memory, 1, offset - 1)
+  return memory.subarray(0, offset)
 }
 
-function boundBytes(events: readonly EventRecord[]): number {
+function writeBatch(rows: Buffer, start: number, { events, receivedAtMicros, resources }: RowBatch): number {
+  let offset = start
+  for (const event of events) {
+    offset = writeInt16(rows, offset, COLUMN_COUNT)
+    offset = writeUuid(rows, offset, event.eventId)
+    offset = writeTimestamp(rows, offset, event.timestampMicros)
+    offset = writeTimestamp(rows, offset, receivedAtMicros)
+    offset = writeTimestamp(rows, offset, event.observedAtMicros)
+    offset = writeSmallint(rows, offset, event.severity)
+    offset = writeBytes(rows, offset, event.origin && resources.get(event.origin)?.id)
+    offset = writeText(rows, offset, event.eventType)
+    offset = writeText(rows, offset, event.sessionId)
+    offset = writeText(rows, offset, event.workflowId)
+    offset = writeText(rows, offset, event.phaseId)
+    offset = writeText(rows, offset, event.milestoneId)
+    offset = writeText(rows, offset, event.traceId)
+    offset = writeText(rows, offset, event.spanId)
+    offset = writeJsonb(rows, offset, event.data)
+    offset = writeJsonb(rows, offset, event.attributes)
+  }
+  return offset
+}
+
+/** As many bytes as {@link encodeRows} needs at most. */
+export function boundBytes(events: readonly EventRecord[]): number {
   let bound = MESSAGE_HEADER_BYTES
   for (const event of events) {
     const units =
@@ -65,85 +79,70 @@ function boundBytes(events: readonly EventRecord[]): number {
   return bound
 }
 
+// Each writes one field, its length before its value, and returns the offset behind it.
+
+function writeNull(rows: Buffer, offset: number): number {
+  return writeInt32(rows, offset, -1)
+}
+
+function writeUuid(rows: Buffer, start: number, uuid: string): number {
+  let offset = writeInt32(rows, start, 16)
+  for (let at = 0; at < 36; at += 2) {
+    if (at === 8 || at === 13 || at === 18 || at === 23) at++
+    rows[offset++] = (NIBBLES[uuid.charCodeAt(at)]! << 4) | NIBBLES[uuid.charCodeAt(at + 1)]!
+  }
+  return offset
+}
+
+function writeTimestamp(rows: Buffer, start: number, micros: Micros | null): number {
+  if (micros === null) return writeNull(rows, start)
+  const value = micros - POSTGRES_EPOCH_MICROS
+  let offset = writeInt32(rows, start, 8)
+  offset = writeInt32(rows, offset, Math.floor(value / TWO_POW_32))
+  return writeInt32(rows, offset, value % TWO_POW_32)
+}
+
+function writeSmallint(rows: Buffer, offset: number, value: number | null): number {
+  if (value === null) return writeNull(rows, offset)
+  return writeInt16(rows, writeInt32(rows, offset, 2), value)
+}
+
+function writeBytes(rows: Buffer, start: number, bytes: Uint8Array | null | undefined): number {
+  if (!bytes) return writeNull(rows, start)
+  return copy(rows, writeInt32(rows, start, bytes.byteLength), bytes)
+}
+
+function writeText(rows: Buffer, offset: number, text: string | null): number {
+  if (text === null) return writeNull(rows, offset)
+  const byteLength = rows.write(text, offset + 4)
+  return writeInt32(rows, offset, byteLength) + byteLength
+}
+
+function writeJsonb(rows: Buffer, start: number, json: Uint8Array | null): number {
+  if (json === null) return writeNull(rows, start)
+  const offset = writeInt32(rows, start, json.byteLength + 1)
+  rows[offset] = 1 // version of the format
+  return copy(rows, offset + 1, json)
+}
+
+function writeInt16(rows: Buffer, offset: number, value: number): number {
+  rows[offset] = value >>> 8
+  rows[offset + 1] = value
+  return offset + 2
+}
+
+function writeInt32(rows: Buffer, offset: number, value: number): number {
+  rows[offset] = value >>> 24
+  rows[offset + 1] = value >>> 16
+  rows[offset + 2] = value >>> 8
+  rows[offset + 3] = value
+  return offset + 4
+}
+
+function copy(rows: Buffer, offset: number, bytes: Uint8Array): number {
+  rows.set(bytes, offset)
+  return offset + bytes.byteLength
+}
+
 const NIBBLES = new Uint8Array(128)
 for (let digit = 0; digit < 16; digit++) NIBBLES[digit.toString(16).charCodeAt(0)] = digit
-
-class RowWriter {
-  readonly #buffer: Buffer
-  #offset = MESSAGE_HEADER_BYTES
-
-  constructor(boundBytes: number) {
-    this.#buffer = Buffer.allocUnsafe(boundBytes)
-  }
-
-  message(): Buffer {
-    const message = this.#buffer.subarray(0, this.#offset)
-    message[0] = COPY_DATA
-    message.writeInt32BE(this.#offset - 1, 1)
-    return message
-  }
-
-  int16(value: number): void {
-    this.#buffer[this.#offset++] = value >>> 8
-    this.#buffer[this.#offset++] = value
-  }
-
-  #int32(value: number): void {
-    this.#buffer[this.#offset++] = value >>> 24
-    this.#buffer[this.#offset++] = value >>> 16
-    this.#buffer[this.#offset++] = value >>> 8
-    this.#buffer[this.#offset++] = value
-  }
-
-  uuid(uuid: string): void {
-    this.#int32(16)
-    for (let at = 0; at < 36; at += 2) {
-      if (at === 8 || at === 13 || at === 18 || at === 23) at++
-      this.#buffer[this.#offset++] = (NIBBLES[uuid.charCodeAt(at)]! << 4) | NIBBLES[uuid.charCodeAt(at + 1)]!
-    }
-  }
-
-  timestamp(micros: Micros | null): void {
-    if (this.#isNull(micros)) return
-    const value = micros - POSTGRES_EPOCH_MICROS
-    this.#int32(8)
-    this.#int32(Math.floor(value / TWO_POW_32))
-    this.#int32(value % TWO_POW_32)
-  }
-
-  smallint(value: number | null): void {
-    if (this.#isNull(value)) return
-    this.#int32(2)
-    this.int16(value)
-  }
-
-  bytes(bytes: Uint8Array | null): void {
-    if (this.#isNull(bytes)) return
-    this.#int32(bytes.byteLength)
-    this.#copy(bytes)
-  }
-
-  text(text: string | null): void {
-    if (this.#isNull(text)) return
-    const byteLength = this.#buffer.write(text, this.#offset + 4)
-    this.#int32(byteLength)
-    this.#offset += byteLength
-  }
-
-  jsonb(json: Uint8Array | null): void {
-    if (this.#isNull(json)) return
-    this.#int32(json.byteLength + 1)
-    this.#buffer[this.#offset++] = 1 // version of the format
-    this.#copy(json)
-  }
-
-  #isNull<T>(value: T | null): value is null {
-    if (value === null) this.#int32(-1)
-    return value === null
-  }
-
-  #copy(bytes: Uint8Array): void {
-    this.#buffer.set(bytes, this.#offset)
-    this.#offset += bytes.byteLength
-  }
-}

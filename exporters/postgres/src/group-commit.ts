@@ -87,7 +87,7 @@ export class GroupCommit {
     const group: PendingBatch[] = []
     let bytes = 0
     for (const batch of this.#queue) {
-      bytes += batch.rows.message.byteLength
+      bytes += batch.rows.boundBytes
       if (group.length > 0 && bytes > this.#options.maxGroupBytes) break
       group.push(batch)
     }

@@ -1,42 +1,38 @@
 import type { EventBatch, EventRecord, ExportResult, Rejection } from '@agentic-hooks/events'
-import { encodeRows } from './copy-rows.ts'
+import { boundBytes } from './copy-rows.ts'
 import { type ResourcesByOrigin, resourcesOf } from './resources.ts'
 
-/** Rows that are written, or refused, together. */
+/** Rows that are stored, or refused, together. */
 export interface Rows {
   readonly events: readonly EventRecord[]
+  readonly receivedAtMicros: number
   readonly resources: ResourcesByOrigin
-  /** The same events as a CopyData message. */
-  readonly message: Buffer
+  /** The most bytes that they take in a COPY. */
+  readonly boundBytes: number
 }
 
 /** A batch from its `export` to the answer. */
 export class PendingBatch {
   readonly rows: Rows
   readonly durable: Promise<ExportResult>
-  readonly #receivedAtMicros: number
   readonly #rejected: Rejection[] = []
   #stored = 0
   #duplicates = 0
-  #resolve: (result: ExportResult) => void = () => {}
-  #reject: (error: Error) => void = () => {}
+  #resolve: (result: ExportResult) => void
+  #reject: (error: Error) => void
 
   constructor(batch: EventBatch) {
-    this.#receivedAtMicros = batch.receivedAtMicros
-    this.rows = this.#encode(inKeyOrder(batch.events), resourcesOf(batch))
-    this.durable = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
-  }
-
-  /** Some of the rows on their own, for finding those that cannot be stored. */
-  part(events: readonly EventRecord[]): Rows {
-    return this.#encode(events, this.rows.resources)
-  }
-
-  #encode(events: readonly EventRecord[], resources: ResourcesByOrigin): Rows {
-    return { events, resources, message: encodeRows(events, this.#receivedAtMicros, resources) }
+    const { events, receivedAtMicros } = batch
+    this.rows = {
+      events: inKeyOrder(events),
+      receivedAtMicros,
+      resources: resourcesOf(batch),
+      boundBytes: boundBytes(events),
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<ExportResult>()
+    this.durable = promise
+    this.#resolve = resolve
+    this.#reject = reject
   }
 
   addStored(stored: number, duplicates: number): void {

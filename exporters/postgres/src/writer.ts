@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { EventRecord } from '@agentic-hooks/events'
-import type { Client } from 'pg'
 import { connect } from './connection.ts'
 import { UnavailableError } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -8,7 +7,7 @@ import type { PendingBatch, Rows } from './pending-batch.ts'
 import type { KnownResources } from './resources.ts'
 import { prepareSession } from './session.ts'
 import { lineOf, remedyOf } from './sqlstate.ts'
-import { copyNewRows, copyRows } from './store.ts'
+import { EventStore } from './store.ts'
 
 /** Attempts at a write that meets another transaction, before its batches are rejected. */
 const MAX_ATTEMPTS = 8
@@ -37,7 +36,7 @@ export class Writer {
   readonly #resources: KnownResources
   readonly #events: WriterEvents
   readonly #closing = new AbortController()
-  #client: Client | null = null
+  #store: EventStore | null = null
   #writing = false
 
   constructor(options: ResolvedOptions, resources: KnownResources, events: WriterEvents) {
@@ -47,11 +46,11 @@ export class Writer {
   }
 
   get connected(): boolean {
-    return this.#client !== null
+    return this.#store !== null
   }
 
   get ready(): boolean {
-    return this.#client !== null && !this.#writing
+    return this.#store !== null && !this.#writing
   }
 
   async open(): Promise<void> {
@@ -63,9 +62,10 @@ export class Writer {
       throw error
     }
     if (this.#closing.signal.aborted) return client.end()
-    client.once('end', () => this.#lose(client, new UnavailableError('the connection was closed')))
-    client.once('error', (error) => this.#lose(client, UnavailableError.from(error)))
-    this.#client = client
+    const store = new EventStore(client)
+    client.once('end', () => this.#lose(store, new UnavailableError('the connection was closed')))
+    client.once('error', (error) => this.#lose(store, UnavailableError.from(error)))
+    this.#store = store
   }
 
   /** Settles every batch of the group, and never rejects itself. */
@@ -83,14 +83,14 @@ export class Writer {
 
   async close(): Promise<void> {
     this.#closing.abort()
-    const client = this.#client
-    this.#client = null
-    await client?.end()
+    const store = this.#store
+    this.#store = null
+    await store?.client.end()
   }
 
   async #storeGroup(group: readonly PendingBatch[]): Promise<void> {
     try {
-      const stored = await this.#store(group.map(({ rows }) => rows))
+      const stored = await this.#storeRows(group.map(({ rows }) => rows))
       group.forEach((batch, index) => {
         batch.addStored(stored[index]!, batch.rows.events.length - stored[index]!)
       })
@@ -107,7 +107,7 @@ export class Writer {
   async #isolate(batch: PendingBatch, rows: Rows): Promise<void> {
     const { events } = rows
     try {
-      const [stored = 0] = await this.#store([rows])
+      const [stored = 0] = await this.#storeRows([rows])
       batch.addStored(stored, events.length - stored)
       return
     } catch (error) {
@@ -118,28 +118,24 @@ export class Writer {
       const rest: readonly EventRecord[] = refused ? events.toSpliced(events.indexOf(refused), 1) : events
       const middle = rest.length >>> 1
       for (const half of [rest.slice(0, middle), rest.slice(middle)]) {
-        if (half.length > 0) await this.#isolate(batch, batch.part(half))
+        if (half.length > 0) await this.#isolate(batch, { ...rows, events: half })
       }
     }
   }
 
   /** How many of each were not there before. Goes the long way only when some of the rows are there already. */
-  async #store(rows: readonly Rows[]): Promise<number[]> {
-    await this.#bounded((client) =>
-      this.#resources.ensure(
-        client,
-        rows.flatMap(({ resources }) => [...resources.values()]),
-      ),
-    )
+  async #storeRows(rows: readonly Rows[]): Promise<number[]> {
+    const resources = rows.flatMap((batch) => [...batch.resources.values()])
+    await this.#bounded(({ client }) => this.#resources.ensure(client, resources))
     try {
-      await this.#bounded((client) => copyRows(client, rows))
+      await this.#bounded((store) => store.copy(rows))
       return rows.map(({ events }) => events.length)
     } catch (error) {
       if (!isConflict(error)) throw error
     }
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#bounded((client) => copyNewRows(client, rows))
+        return await this.#bounded((store) => store.copyNew(rows))
       } catch (error) {
         if (!isConflict(error) || attempt === MAX_ATTEMPTS) throw error
         await delay(Math.random() * CONFLICT_DELAY_MILLIS * attempt)
@@ -148,27 +144,27 @@ export class Writer {
   }
 
   /** A server that hangs says nothing: after the time that a write may take, its connection is given up. */
-  async #bounded<T>(action: (client: Client) => Promise<T>): Promise<T> {
-    const client = this.#client
-    if (client === null) throw new UnavailableError('the connection was lost')
+  async #bounded<T>(action: (store: EventStore) => Promise<T>): Promise<T> {
+    const store = this.#store
+    if (store === null) throw new UnavailableError('the connection was lost')
     const timeoutMillis = this.#options.writeTimeoutMillis
     const timer = setTimeout(() => {
-      client.connection.stream.destroy(new UnavailableError(`no answer within ${timeoutMillis} ms`))
+      store.client.connection.stream.destroy(new UnavailableError(`no answer within ${timeoutMillis} ms`))
     }, timeoutMillis)
     try {
-      return await action(client)
+      return await action(store)
     } catch (error) {
-      if (remedyOf(error) === 'reconnect') this.#lose(client, UnavailableError.from(error))
+      if (remedyOf(error) === 'reconnect') this.#lose(store, UnavailableError.from(error))
       throw error
     } finally {
       clearTimeout(timer)
     }
   }
 
-  #lose(client: Client, error: UnavailableError): void {
-    if (client !== this.#client) return
-    this.#client = null
-    client.connection.stream.destroy()
+  #lose(store: EventStore, error: UnavailableError): void {
+    if (store !== this.#store) return
+    this.#store = null
+    store.client.connection.stream.destroy()
     this.#events.lost(error)
     void this.#reconnect()
   }
