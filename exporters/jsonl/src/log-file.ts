@@ -51,13 +51,12 @@ export class LogFile {
   /** Resolves once the lines are durable; rejects when they are not, and then they are not in the file either. */
   async append(lines: readonly Uint8Array[], byteLength: number): Promise<void> {
     if (this.#lock?.lost) throw new Error(`another process has taken over ${this.#options.path}`)
-    if (this.#file && !(await this.#isInPlace())) await this.#close()
+    if (this.#file) await this.#look()
     if (!this.#file) await this.open()
     if (this.#mustRotate(byteLength)) await this.#rotate()
     try {
       await writeAll(this.#file!, lines)
       await this.#file!.datasync()
-      this.#size += byteLength
     } catch (error) {
       await this.#undo()
       throw error
@@ -93,16 +92,16 @@ export class LogFile {
     }
   }
 
-  /** False when someone moved or deleted the file: what is written to it would be found no more. */
-  async #isInPlace(): Promise<boolean> {
+  /** Closes the file when someone moved or deleted it: what is written to it would be found no more. */
+  async #look(): Promise<void> {
     const { path, logger } = this.#options
-    const ino = await this.#fileSystem.stat(path).then(
-      (stat) => stat.ino,
-      () => null,
-    )
-    if (ino === this.#ino) return true
-    logger.warn({ path }, 'the file was moved or deleted; going on with a new one')
-    return false
+    const found = await this.#fileSystem.stat(path).catch(() => null)
+    if (found?.ino === this.#ino) {
+      this.#size = found.size
+    } else {
+      logger.warn({ path }, 'the file was moved or deleted; going on with a new one')
+      await this.#close()
+    }
   }
 
   #mustRotate(byteLength: number): boolean {
