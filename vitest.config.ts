@@ -11,9 +11,12 @@ const project = (root: string) => ({
 export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    projects: ['events', 'exporters/jsonl', 'exporters/postgres', 'instrumentation', 'receiver', 'bench'].map(
-      project,
-    ),
+    projects: [
+      ...['events', 'exporters/jsonl', 'exporters/postgres', 'instrumentation', 'receiver', 'bench'].map(
+        project,
+      ),
+      { extends: true, test: { name: 'chaos', root: 'test/chaos' } },
+    ],
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },
