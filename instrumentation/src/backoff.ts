@@ -1,18 +1,39 @@
 import type { ClientConfig } from './config.ts'
 
+export interface Attempt {
+  readonly startedAt: number
+  /** `failures` when it began. */
+  readonly failuresBefore: number
+}
+
+/** A failure that ended so recently has kept the event loop from ending. */
+const JUST_NOW_MILLIS = 100
+
 /** How long the destination has been failing, and when to try it again: exponential backoff with jitter. */
 export class Backoff {
-  /** Failed attempts in a row; attempts that were under way at the same time count once. */
+  /** Failed attempts in a row; those that were under way at the same time count once. */
   failures = 0
   #notBefore = 0
+  #lastFailure = { endedAt: 0, tookMillis: 0 }
   readonly #config: ClientConfig
 
   constructor(config: ClientConfig) {
     this.#config = config
   }
 
+  /** How long the next attempt has to wait. */
   get waitMillis(): number {
     return Math.max(0, this.#notBefore - Date.now())
+  }
+
+  /** How long the process has just been held up by an attempt that failed. */
+  get heldMillis(): number {
+    const { endedAt, tookMillis } = this.#lastFailure
+    return Date.now() - endedAt < JUST_NOW_MILLIS ? tookMillis : 0
+  }
+
+  begin(): Attempt {
+    return { startedAt: Date.now(), failuresBefore: this.failures }
   }
 
   succeeded(): void {
@@ -20,20 +41,21 @@ export class Backoff {
     this.#notBefore = 0
   }
 
-  /**
-   * @param failuresBefore `failures` when the attempt began
-   * @param retryAfterMillis what the server asked for; it may only lengthen the wait
-   */
-  failed(failuresBefore: number, retryAfterMillis = 0): void {
+  /** @param retryAfterMillis what the server asked for; it may only lengthen the wait */
+  failed({ startedAt, failuresBefore }: Attempt, retryAfterMillis = 0): void {
     const { retryInitialDelayMillis, retryBackoffFactor, retryMaxDelayMillis, retryJitter } = this.#config
+    const now = Date.now()
+    this.#lastFailure = { endedAt: now, tookMillis: now - startedAt }
     this.failures = Math.max(this.failures, failuresBefore + 1)
-    const delay = retryInitialDelayMillis * retryBackoffFactor ** (this.failures - 1)
+    const delay = Math.min(
+      retryInitialDelayMillis * retryBackoffFactor ** (this.failures - 1),
+      retryMaxDelayMillis,
+    )
     const jitter = 1 + retryJitter * (2 * Math.random() - 1)
-    const wait = Math.max(Math.min(delay, retryMaxDelayMillis) * jitter, retryAfterMillis)
-    this.#notBefore = Math.max(this.#notBefore, Date.now() + wait)
+    this.#notBefore = Math.max(this.#notBefore, now + Math.max(delay * jitter, retryAfterMillis))
   }
 
-  /** Allows one attempt at once, because there will be no later. */
+  /** Allows an attempt at once, because there will be no later. */
   hurry(): void {
     this.#notBefore = 0
   }

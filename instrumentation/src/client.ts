@@ -2,26 +2,32 @@ import { BatchLogRecordProcessor, type ReadableLogRecord } from '@opentelemetry/
 import { type ClientConfig, resolveConfig } from './config.ts'
 import { Delivery } from './delivery.ts'
 import { DropLog, type DropReason } from './drops.ts'
+import { type Exiting, unwatchExit, watchExit } from './exit.ts'
+import { ExporterTransport } from './exporter-transport.ts'
 import { type EmittedEvent, type RecordContext, toLogRecord } from './log-record.ts'
+import { observeStats } from './metrics.ts'
 import type { HookClientOptions } from './options.ts'
 import { OtlpTransport } from './otlp.ts'
+import { type ClientDelivery, NOWHERE, ProviderDelivery } from './provider-delivery.ts'
 import { Redactor } from './redact.ts'
 import { INSTRUMENTATION_SCOPE, processResource } from './resource.ts'
-import type { Transport } from './transport.ts'
+import { runTool, Session, type SessionScope } from './session.ts'
 
 /** What became of the events since the previous flush, and where the rest is now. */
 export interface FlushResult {
   readonly delivered: number
   readonly dropped: number
-  /** In the spool now. */
+  /** Now in the spool. */
   readonly spooled: number
-  /** In memory now: time was over before they were delivered. */
+  /** Still in memory: time was over before they were delivered. */
   readonly pending: number
 }
 
-/** Since the client was made. `emitted` is always `delivered + dropped + spooled + pending`. */
+/** Since the client was made. At any time `emitted + adopted` is `delivered + dropped + spooled + pending`. */
 export interface ClientStats extends FlushResult {
   readonly emitted: number
+  /** Events of processes that had died, found in the spool, and since then delivered or dropped. */
+  readonly adopted: number
   readonly droppedByReason: Readonly<Partial<Record<DropReason, number>>>
 }
 
@@ -32,43 +38,53 @@ interface Processor {
 }
 
 /**
- * Emits hook events. Open until `close`; from then on whatever is emitted is counted as dropped.
- * One client serves a process; more of them share its connections.
+ * Emits hook events. It is open from the start until `close`; what is emitted later is counted as dropped.
+ * A process needs one; many share its connections.
  */
 export class HookClient implements AsyncDisposable {
   readonly #config: ClientConfig
   readonly #context: RecordContext
   readonly #drops: DropLog
-  readonly #transport: Transport
-  readonly #delivery: Delivery
-  readonly #processor: Processor
+  readonly #delivery: ClientDelivery
+  readonly #processor: Processor | null = null
+  readonly #exiting: Exiting
+  #stopMetrics = () => {}
   #emitted = 0
+  /** As of the latest flush. */
   #reported = { delivered: 0, dropped: 0 }
   #closed: Promise<FlushResult> | null = null
 
-  /** @throws TypeError that names a wrong option, its value and what is allowed */
+  /**
+   * @throws TypeError that names a wrong option, its value and what is allowed
+   * @throws Error when the spool's directory cannot be made
+   */
   constructor(options: HookClientOptions = {}) {
     const config = resolveConfig(options)
     this.#config = config
-    this.#context = {
-      resource: processResource(config.resourceAttributes),
-      instrumentationScope: INSTRUMENTATION_SCOPE,
-      redactor: config.redact === false ? null : new Redactor(config.redact === true ? {} : config.redact),
-      maxPayloadBytes: config.maxPayloadBytes,
-    }
+    this.#context = recordContext(config)
     this.#drops = new DropLog(config.logger, config.onDrop)
-    this.#transport = new OtlpTransport(config)
-    this.#delivery = new Delivery(config, this.#transport, this.#drops)
-    this.#processor = new BatchLogRecordProcessor({
-      exporter: this.#delivery,
-      maxExportBatchSize: config.batchSize,
-      scheduledDelayMillis: config.flushIntervalMillis,
-      // The ledger has the limits: the processor drops without a word.
-      maxQueueSize: Number.MAX_SAFE_INTEGER,
-    })
+    if (config.disabled || config.loggerProvider) {
+      this.#delivery = new ProviderDelivery(config.loggerProvider ?? NOWHERE)
+    } else {
+      const transport = config.exporter
+        ? new ExporterTransport(config.exporter, config.exportTimeoutMillis)
+        : new OtlpTransport(config)
+      const delivery = new Delivery(config, transport, this.#drops)
+      this.#delivery = delivery
+      this.#processor = new BatchLogRecordProcessor({
+        exporter: delivery,
+        maxExportBatchSize: config.batchSize,
+        scheduledDelayMillis: config.flushIntervalMillis,
+        // The delivery has the limits: the processor drops without a word.
+        maxQueueSize: Number.MAX_SAFE_INTEGER,
+      })
+    }
+    if (config.meterProvider) this.#stopMetrics = observeStats(config.meterProvider, () => this.stats())
+    this.#exiting = this.#exit()
+    watchExit(this.#exiting)
   }
 
-  /** Takes an event to be delivered soon. Never throws and never waits; what cannot be taken is counted. */
+  /** Takes an event to be delivered soon. Never throws and never waits; what cannot be taken is counted as dropped. */
   emit(event: EmittedEvent): void {
     if (this.#config.disabled) return
     this.#emitted++
@@ -78,9 +94,9 @@ export class HookClient implements AsyncDisposable {
     }
     try {
       const record = toLogRecord(event, this.#context)
-      if (this.#delivery.admit(record)) this.#processor.onEmit(record)
+      if (this.#delivery.admit(record)) this.#processor?.onEmit(record)
     } catch (error) {
-      this.#drops.add('invalid', 1, error instanceof Error ? error.message : 'what was emitted is no event')
+      this.#drops.add('invalid', 1, error instanceof Error ? error.message : 'it is no event')
     }
   }
 
@@ -88,16 +104,30 @@ export class HookClient implements AsyncDisposable {
     for (const event of events) this.emit(event)
   }
 
+  /** A session, or a part of it, that fills in the ids of what is emitted inside. */
+  session(id: string, scope?: SessionScope): Session {
+    return new Session((event) => this.emit(event), id, scope)
+  }
+
   /**
-   * Resolves when everything emitted before has been delivered, dropped or spooled, or after the timeout; also
-   * when others flush, emit or close at the same time. Keeps the process alive until then. Never rejects.
+   * Runs a tool: emits `tool_execution_started` with its input before, and `tool_execution_completed` with its
+   * result, duration and success after it. Returns, or throws, what the function does. Inside a session's scope
+   * the events belong to that session.
+   */
+  tool<I, T>(name: string, input: I, fn: (input: I) => T): T {
+    return runTool((event) => this.emit(event), name, input, fn)
+  }
+
+  /**
+   * Resolves when everything emitted before has been delivered, dropped or spooled, or after the timeout,
+   * whatever else is emitted, flushed or closed meanwhile. Keeps the process alive until then. Never rejects.
    */
   async flush({ timeoutMillis = this.#config.flushTimeoutMillis } = {}): Promise<FlushResult> {
     await this.#delivery.flush(timeoutMillis)
     return this.#report()
   }
 
-  /** Flushes within shutdownTimeoutMillis, gives up what is left then, and ends. Safe to call twice. */
+  /** Flushes within shutdownTimeoutMillis; what is left then goes to the spool or is dropped. Safe to call twice. */
   close(): Promise<FlushResult> {
     this.#closed ??= this.#close()
     return this.#closed
@@ -115,22 +145,27 @@ export class HookClient implements AsyncDisposable {
   stats(): ClientStats {
     return {
       emitted: this.#emitted,
+      adopted: this.#delivery.adopted,
       delivered: this.#delivery.delivered,
       dropped: this.#drops.total,
       droppedByReason: { ...this.#drops.counts },
-      spooled: 0,
+      spooled: this.#delivery.spooled,
       pending: this.#delivery.pending,
     }
   }
 
-  /** Does nothing: a client is ready when it is made. For code that comes from clients with a start. */
+  /** Does nothing: a client is ready once it is made. For code that comes from clients with a start. */
   async start(): Promise<void> {}
 
   async #close(): Promise<FlushResult> {
-    await this.#delivery.finish(this.#config.shutdownTimeoutMillis)
-    await this.#processor.shutdown()
-    await this.#transport.close()
-    return this.#report()
+    const { shutdownTimeoutMillis } = this.#config
+    await this.#delivery.finish(shutdownTimeoutMillis)
+    const result = this.#report()
+    await this.#processor?.shutdown()
+    await this.#delivery.close(shutdownTimeoutMillis)
+    this.#stopMetrics()
+    unwatchExit(this.#exiting)
+    return result
   }
 
   #report(): FlushResult {
@@ -139,5 +174,28 @@ export class HookClient implements AsyncDisposable {
     const before = this.#reported
     this.#reported = { delivered, dropped }
     return { delivered: delivered - before.delivered, dropped: dropped - before.dropped, spooled, pending }
+  }
+
+  #exit(): Exiting {
+    const delivery = this.#delivery
+    return {
+      beforeExit: () => delivery.beforeExit(),
+      finish: () => delivery.finish(this.#config.shutdownTimeoutMillis).then(() => this.#drops.report()),
+      secure: () => delivery.secure(),
+      atExit: () => {
+        delivery.giveUp('the process ended before they were delivered')
+        void delivery.close(0)
+        this.#drops.report({ atExit: true })
+      },
+    }
+  }
+}
+
+function recordContext({ resourceAttributes, redact, maxPayloadBytes }: ClientConfig): RecordContext {
+  return {
+    resource: processResource(resourceAttributes),
+    instrumentationScope: INSTRUMENTATION_SCOPE,
+    redactor: redact === false ? null : new Redactor(redact === true ? {} : redact),
+    maxPayloadBytes,
   }
 }

@@ -2,17 +2,26 @@ import { context, ROOT_CONTEXT } from '@opentelemetry/api'
 import { type ExportResult, ExportResultCode, suppressTracing } from '@opentelemetry/core'
 import type { LogRecordExporter, ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import { outsideOfScopes } from './ambient.ts'
-import { Backoff } from './backoff.ts'
+import { type Attempt, Backoff } from './backoff.ts'
 import type { ClientConfig } from './config.ts'
 import type { DropLog, DropReason } from './drops.ts'
 import type { HookLogRecord } from './log-record.ts'
 import { Queue } from './queue.ts'
+import { Spool } from './spool.ts'
 import type { Batch, Outcome, Transport } from './transport.ts'
+import { within } from './within.ts'
 
 /** A request does not grow beyond this, unless a single event does. */
 const MAX_REQUEST_BYTES = 1024 * 1024
 /** The longest that a timer can wait. */
 const MAX_TIMER_MILLIS = 2 ** 31 - 1
+
+/** A flush: over when these records have left, and the spool too where it is meant to. */
+interface Waiter {
+  readonly records: Set<HookLogRecord>
+  readonly withSpool: boolean
+  readonly resolve: () => void
+}
 
 /**
  * What happens to a record after `emit`: the ledger in which none gets lost. A record is
@@ -25,28 +34,44 @@ const MAX_TIMER_MILLIS = 2 ** 31 - 1
  * The processor forgets a batch that fails or takes long, so `export` only notes that one has come.
  */
 export class Delivery implements LogRecordExporter {
-  delivered = 0
   pending = 0
+  /** Includes what dead processes had left in the spool. */
+  delivered = 0
   readonly #config: ClientConfig
   readonly #transport: Transport
   readonly #drops: DropLog
+  readonly #spool: Spool | null
   readonly #backoff: Backoff
 
   readonly #staged = new Queue<HookLogRecord>()
   readonly #due = new Queue<HookLogRecord>()
   readonly #retries = new Queue<Batch>()
   readonly #sending = new Set<Batch>()
-  readonly #flushes = new Set<Flush>()
+  readonly #waiters = new Set<Waiter>()
   #pendingBytes = 0
   /** Records that the processor holds: the staged ones, behind those that left ahead of their time. */
   #atProcessor = 0
   #wakeUp: Disposable | null = null
+  /** The end of the process waits for the spool once only: it may be long. */
+  #isSpoolTried = false
 
+  /** @throws Error when the spool's directory cannot be made */
   constructor(config: ClientConfig, transport: Transport, drops: DropLog) {
     this.#config = config
     this.#transport = transport
     this.#drops = drops
     this.#backoff = new Backoff(config)
+    this.#spool = config.spool ? new Spool(config, drops, () => this.#pump()) : null
+  }
+
+  /** Events that wait in the spool. */
+  get spooled(): number {
+    return this.#spool?.size ?? 0
+  }
+
+  /** Events of dead processes that have been delivered or dropped. */
+  get adopted(): number {
+    return this.#spool?.adopted ?? 0
   }
 
   /** Takes a record into the ledger, for the processor to batch. False when its way ends here. */
@@ -56,6 +81,7 @@ export class Delivery implements LogRecordExporter {
     this.#pendingBytes += record.byteLength
     this.#atProcessor++
     this.#staged.push(record)
+    if (this.#config.durability === 'disk') this.#spool?.hold(record)
     return true
   }
 
@@ -67,67 +93,107 @@ export class Delivery implements LogRecordExporter {
     this.#pump()
   }
 
-  /** Resolves when every record that is pending now has left, or after the timeout. Keeps the process alive until then. */
-  async flush(timeoutMillis: number): Promise<void> {
-    while (this.#staged.length) this.#due.push(this.#staged.shift()!)
-    if (this.pending === 0) return
-    this.#pump()
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const flush = { records: new Set(this.#allPending()), resolve }
-    const timer = setTimeout(resolve, timeoutMillis)
-    this.#flushes.add(flush)
-    await promise
-    this.#flushes.delete(flush)
-    clearTimeout(timer)
-  }
-
-  /** The last flush: does not sit out a backoff, and gives up what is left when time is over. */
-  async finish(timeoutMillis: number): Promise<void> {
-    this.#backoff.hurry()
-    this.#cancelWakeUp()
-    await this.flush(timeoutMillis)
-    this.giveUp(`not delivered to ${this.#transport.destination} within ${timeoutMillis} ms`)
-  }
-
-  /** Ends every attempt and lets go of everything that is pending, at once. */
-  giveUp(message: string): void {
-    const records = [...this.#allPending()]
-    this.#transport.abort()
-    this.#sending.clear()
-    for (const queue of [this.#retries, this.#due, this.#staged]) while (queue.shift()) {}
-    if (records.length) this.#drop(records, 'undeliverable', message)
-  }
-
   /** For the processor, which has nothing to wait for. */
   async forceFlush(): Promise<void> {}
 
   /** For the processor, which does not own what lies behind it. */
   async shutdown(): Promise<void> {}
 
+  /**
+   * Resolves when every record that is pending now has left, or after the timeout. Keeps the process alive until
+   * then, as requests of their own do not.
+   * @param withSpool waits for the spool too, unless the destination fails
+   */
+  async flush(timeoutMillis: number, { withSpool = false } = {}): Promise<void> {
+    while (this.#staged.length) this.#due.push(this.#staged.shift()!)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const waiter = { records: new Set(this.#allPending()), withSpool, resolve }
+    if (this.#isOver(waiter)) return
+    this.#pump()
+    this.#waiters.add(waiter)
+    const timer = setTimeout(resolve, timeoutMillis)
+    await promise
+    clearTimeout(timer)
+    this.#waiters.delete(waiter)
+  }
+
+  /** The last flush: does not sit out a backoff, delivers the spool too, and then gives up. */
+  async finish(timeoutMillis: number): Promise<void> {
+    const deadline = Date.now() + timeoutMillis
+    await this.#spool?.ready
+    this.#backoff.hurry()
+    this.#cancelWakeUp()
+    if (timeoutMillis > 0) await this.flush(deadline - Date.now(), { withSpool: true })
+    this.giveUp(`not delivered to ${this.#transport.destination} within ${timeoutMillis} ms`)
+  }
+
+  /** Ends every attempt; what is pending goes to the spool or is dropped. All at once: the process may be ending. */
+  giveUp(message: string): void {
+    const records = [...this.#allPending()]
+    for (const { spooled } of this.#sending) if (spooled) this.#spool?.putBack(spooled)
+    this.#sending.clear()
+    for (const queue of [this.#retries, this.#due, this.#staged]) queue.clear()
+    this.#transport.abort()
+    this.#cancelWakeUp()
+    this.#spill(records, 'undeliverable', message)
+  }
+
+  /**
+   * The last flush of a process that has nothing else to do. A connection attempt, which cannot be unreferenced,
+   * may have delayed its end already: that time counts.
+   */
+  async beforeExit(): Promise<void> {
+    if (this.pending === 0 && (this.#isSpoolTried || !this.#spool?.hasDue)) return
+    this.#isSpoolTried = true
+    await this.finish(this.#config.shutdownTimeoutMillis - this.#backoff.heldMillis)
+  }
+
+  /** Copies what is pending into the spool, from where it is forgotten when it is delivered after all. */
+  secure(): void {
+    for (const record of this.#allPending()) this.#spool?.hold(record)
+  }
+
+  /** Ends for good; what is in the spool is left to others. */
+  async close(timeoutMillis: number): Promise<void> {
+    this.#spool?.close()
+    await within(timeoutMillis, this.#transport.close())
+  }
+
   #fits(record: HookLogRecord): boolean {
     const { maxQueueSize, maxQueueBytes } = this.#config
     return this.pending < maxQueueSize && this.#pendingBytes + record.byteLength <= maxQueueBytes
   }
 
+  /** With a spool the oldest records move there, a batch at a time; else the policy decides. */
   #makeRoomFor(record: HookLogRecord): boolean {
     const message = `the queue is full with ${this.pending} events, ${this.#pendingBytes} bytes`
-    if (this.#config.queueFullPolicy === 'dropOldest') {
-      while (!this.#fits(record)) {
-        const oldest = this.#due.shift() ?? this.#staged.shift()
-        if (!oldest) break
-        this.#drop([oldest], 'queue_full', message)
-      }
-      if (this.#fits(record)) return true
+    const mayDisplace = this.#spool !== null || this.#config.queueFullPolicy === 'dropOldest'
+    while (mayDisplace && !this.#fits(record)) {
+      const oldest = this.#takeOldest(this.#spool ? this.#config.batchSize : 1)
+      if (oldest.length === 0) break
+      this.#spill(oldest, 'queue_full', message)
     }
-    this.#drops.add('queue_full', 1, message)
+    if (this.#fits(record)) return true
+    this.#store([record], 'queue_full', message)
     return false
+  }
+
+  /** Of the records that are not being sent. */
+  #takeOldest(count: number): HookLogRecord[] {
+    const oldest: HookLogRecord[] = []
+    while (oldest.length < count) {
+      const record = this.#due.shift() ?? this.#staged.shift()
+      if (!record) break
+      oldest.push(record)
+    }
+    return oldest
   }
 
   /** Arranges for the next batch to be sent, each in a turn of the event loop of its own, so that none stalls it long. */
   #pump(): void {
-    const probing = this.#backoff.failures > 0
-    if (this.#wakeUp || this.#sending.size >= (probing ? 1 : this.#config.concurrencyLimit)) return
-    if (!this.#retries.length && !this.#due.length) return
+    const limit = this.#backoff.failures > 0 ? 1 : this.#config.concurrencyLimit
+    if (this.#wakeUp || this.#sending.size >= limit) return
+    if (!this.#retries.length && !this.#due.length && !this.#spool?.hasDue) return
     const wait = Math.min(this.#backoff.waitMillis, MAX_TIMER_MILLIS)
     this.#wakeUp = outsideOfScopes(() =>
       wait > 0 ? setTimeout(() => this.#sendNext(), wait).unref() : setImmediate(() => this.#sendNext()),
@@ -141,14 +207,14 @@ export class Delivery implements LogRecordExporter {
 
   #sendNext(): void {
     this.#wakeUp = null
-    const batch = this.#retries.shift() ?? this.#batchOfDue()
+    const batch = this.#retries.shift() ?? this.#batchOfDue() ?? this.#batchOfSpool()
     if (!batch) return
     batch.attempts++
     this.#sending.add(batch)
-    const failuresBefore = this.#backoff.failures
+    const attempt = this.#backoff.begin()
     void context
       .with(suppressTracing(ROOT_CONTEXT), () => this.#transport.send(batch))
-      .then((outcome) => this.#settle(batch, outcome, failuresBefore))
+      .then((outcome) => this.#settle(batch, outcome, attempt))
     this.#pump()
   }
 
@@ -164,58 +230,82 @@ export class Delivery implements LogRecordExporter {
     return records.length ? { records, attempts: 0 } : null
   }
 
-  #settle(batch: Batch, outcome: Outcome, failuresBefore: number): void {
+  #batchOfSpool(): Batch | null {
+    const spooled = this.#spool?.take(this.#config.batchSize, MAX_REQUEST_BYTES)
+    return spooled ? { records: spooled.records, spooled, attempts: 0 } : null
+  }
+
+  #settle(batch: Batch, outcome: Outcome, attempt: Attempt): void {
+    const wasFailing = this.#backoff.failures > 0
+    if (outcome.kind === 'unavailable') this.#backoff.failed(attempt, outcome.retryAfterMillis)
+    else this.#backoff.succeeded()
     // Given up meanwhile: its records have left already.
     if (!this.#sending.delete(batch)) return
-    if (outcome.kind === 'unavailable') this.#retryLater(batch, outcome, failuresBefore)
-    else {
-      this.#backoff.succeeded()
-      if (outcome.kind === 'refused') this.#drop(batch.records, 'refused', outcome.message)
-      else this.#deliver(batch, outcome)
-    }
+    this.#tell(wasFailing, outcome)
+    if (outcome.kind === 'unavailable') this.#retryLater(batch, outcome.message)
+    else this.#finish(batch, outcome)
+    this.#resolveWaiters()
     this.#pump()
   }
 
-  #deliver({ records }: Batch, { rejected, message }: Extract<Outcome, { kind: 'accepted' }>): void {
-    this.delivered += records.length - rejected
-    if (rejected) this.#drops.add('rejected', rejected, message)
+  #finish({ records, spooled }: Batch, outcome: Exclude<Outcome, { kind: 'unavailable' }>): void {
+    const lost = outcome.kind === 'refused' ? records.length : outcome.rejected
+    this.delivered += records.length - lost
+    if (lost) this.#drops.add(outcome.kind === 'refused' ? 'refused' : 'rejected', lost, outcome.message)
+    if (spooled) this.#spool?.finish(spooled)
+    else this.#leave(records)
+  }
+
+  #tell(wasFailing: boolean, outcome: Outcome): void {
+    const { destination } = this.#transport
+    const isFailing = outcome.kind === 'unavailable'
+    if (isFailing && !wasFailing) {
+      this.#config.logger.warn(`cannot deliver to ${destination}, will try again: ${outcome.message}`)
+    }
+    if (!isFailing && wasFailing) this.#config.logger.info(`delivering to ${destination} again`)
+  }
+
+  #retryLater(batch: Batch, message: string): void {
+    if (batch.spooled) this.#spool?.putBack(batch.spooled)
+    else if (batch.attempts <= this.#config.maxRetryAttempts) this.#retries.push(batch)
+    else this.#spill(batch.records, 'undeliverable', message)
+  }
+
+  #spill(records: readonly HookLogRecord[], reason: DropReason, message: string): void {
+    this.#store(records, reason, message)
     this.#leave(records)
   }
 
-  #retryLater(
-    batch: Batch,
-    outcome: Extract<Outcome, { kind: 'unavailable' }>,
-    failuresBefore: number,
-  ): void {
-    this.#backoff.failed(failuresBefore, outcome.retryAfterMillis)
-    if (batch.attempts <= this.#config.maxRetryAttempts) this.#retries.push(batch)
-    else this.#drop(batch.records, 'undeliverable', outcome.message)
-  }
-
-  #drop(records: readonly HookLogRecord[], reason: DropReason, message: string): void {
-    this.#drops.add(reason, records.length, message)
-    this.#leave(records)
+  /** Into the spool; what there is no spool for, or no room in it, is dropped. */
+  #store(records: readonly HookLogRecord[], reason: DropReason, message: string): void {
+    const spool = this.#spool
+    const lost = spool ? spool.add(records).length : records.length
+    if (lost) this.#drops.add(spool?.problem?.reason ?? reason, lost, spool?.problem?.message ?? message)
   }
 
   /** The records are pending no more. */
   #leave(records: readonly HookLogRecord[]): void {
+    this.#spool?.forget(records)
     this.pending -= records.length
     for (const record of records) this.#pendingBytes -= record.byteLength
-    for (const flush of this.#flushes) {
-      for (const record of records) flush.records.delete(record)
-      if (flush.records.size === 0) flush.resolve()
-    }
+    for (const waiter of this.#waiters) for (const record of records) waiter.records.delete(record)
+    this.#resolveWaiters()
+  }
+
+  #resolveWaiters(): void {
+    for (const waiter of this.#waiters) if (this.#isOver(waiter)) waiter.resolve()
+  }
+
+  #isOver({ records, withSpool }: Waiter): boolean {
+    if (records.size > 0) return false
+    const isSpoolBusy = this.#spool?.hasDue || this.#sending.size > 0
+    return !withSpool || !isSpoolBusy || this.#backoff.failures > 0
   }
 
   *#allPending(): Iterable<HookLogRecord> {
-    for (const batch of this.#sending) yield* batch.records
+    for (const batch of this.#sending) if (!batch.spooled) yield* batch.records
     for (const batch of this.#retries) yield* batch.records
     yield* this.#due
     yield* this.#staged
   }
-}
-
-interface Flush {
-  readonly records: Set<HookLogRecord>
-  readonly resolve: () => void
 }

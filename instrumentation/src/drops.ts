@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import type { ClientLogger } from './options.ts'
 
 /** Why an event will never be stored. */
@@ -52,14 +53,15 @@ export class DropLog {
     this.#scheduled ??= setImmediate(() => this.report())
   }
 
-  /** Reports now what has not been reported. */
-  report(): void {
+  /** Reports now what has not been reported; at the end of the process straight to standard error, as loggers may be too slow. */
+  report({ atExit = false } = {}): void {
     if (this.#scheduled) clearImmediate(this.#scheduled)
     this.#scheduled = null
     const drops = [...this.#unreported.values()]
     this.#unreported.clear()
     for (const drop of drops) {
-      this.#log(drop)
+      if (atExit) writeToStderr(describe(drop))
+      else this.#log(drop)
       try {
         this.#onDrop?.(drop)
       } catch (error) {
@@ -76,7 +78,18 @@ export class DropLog {
       return
     }
     this.#unlogged.set(reason, { count: 0, loggedAt: now })
-    const events = unlogged + count === 1 ? '1 event' : `${unlogged + count} events`
-    this.#logger.warn(`${events} dropped (${reason}): ${message}`)
+    this.#logger.warn(describe({ reason, count: unlogged + count, message }))
+  }
+}
+
+function describe({ reason, count, message }: Drop): string {
+  return `${count === 1 ? '1 event' : `${count} events`} dropped (${reason}): ${message}`
+}
+
+function writeToStderr(line: string): void {
+  try {
+    writeSync(2, `agentic-hooks: ${line}\n`)
+  } catch {
+    // Standard error is closed or full: there is no one left to tell.
   }
 }

@@ -1,4 +1,5 @@
 export { EventType, type HookEvent } from '@agentic-hooks/events'
+export { InMemoryExporter, JsonlFileExporter, NullExporter } from './backends.ts'
 export { type ClientStats, type FlushResult, HookClient } from './client.ts'
 export type { Drop, DropReason } from './drops.ts'
 export {
@@ -11,3 +12,4 @@ export {
 export type { ClientLogger, Headers, HookClientOptions, TlsOptions } from './options.ts'
 export { REDACTED, type RedactOptions, Redactor } from './redact.ts'
 export { INSTRUMENTATION_SCOPE, processResource } from './resource.ts'
+export type { Session, SessionScope } from './session.ts'

@@ -6,20 +6,12 @@ import type { ClientConfig } from './config.ts'
 import { borrowConnections, type Connections } from './connections.ts'
 import type { HookLogRecord } from './log-record.ts'
 import { INSTRUMENTATION_SCOPE } from './resource.ts'
-import type { Batch, Outcome, Transport } from './transport.ts'
+import { type Batch, isRetryable, type Outcome, type Transport } from './transport.ts'
 
 const PROTOCOLS = {
   'http/protobuf': { contentType: 'application/x-protobuf', serializer: ProtobufLogsSerializer },
   'http/json': { contentType: 'application/json', serializer: JsonLogsSerializer },
 } as const
-
-/** The statuses that OTLP allows a client to send a request again for (specification, OTLP/HTTP response). */
-const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([
-  429, // Too Many Requests
-  502, // Bad Gateway
-  503, // Service Unavailable
-  504, // Gateway Timeout
-])
 
 /** An answer is a few bytes, or an error page; no more of it is read. */
 const MAX_ANSWER_BYTES = 64 * 1024
@@ -159,7 +151,7 @@ function outcomeOf(answer: Answer, records: number): Outcome {
   const { status } = answer
   if (status >= 200 && status < 300) return accepted(answer, records)
   const message = `status ${status}${quote(answer)}`
-  if (!RETRYABLE_STATUSES.has(status)) return { kind: 'refused', message }
+  if (!isRetryable(status)) return { kind: 'refused', message }
   return { kind: 'unavailable', message, retryAfterMillis: parseRetryAfter(answer.retryAfter) }
 }
 

@@ -16,13 +16,17 @@ export class Queue<T> implements Iterable<T> {
     const item = this.#items[this.#head]
     this.#items[this.#head++] = undefined
     if (this.#head === this.#items.length) {
-      this.#items = []
-      this.#head = 0
+      this.clear()
     } else if (this.#head >= 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head)
       this.#head = 0
     }
     return item
+  }
+
+  clear(): void {
+    this.#items = []
+    this.#head = 0
   }
 
   *[Symbol.iterator](): Iterator<T> {

@@ -91,6 +91,8 @@ class Copier {
   }
 
   #convert(value: object): AnyValue | undefined {
+    const prototype = Object.getPrototypeOf(value)
+    if (prototype === Object.prototype || prototype === null) return this.#plain(value)
     if (Array.isArray(value)) return this.#items(value, value.length)
     if (ArrayBuffer.isView(value)) return this.#binary(value.buffer, value.byteOffset, value.byteLength)
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString()
@@ -99,9 +101,13 @@ class Copier {
     if (value instanceof Set) return this.#items(value, value.size)
     if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer)
       return this.#binary(value, 0, value.byteLength)
-    if ('toJSON' in value && typeof value.toJSON === 'function') return this.copy(value.toJSON())
     if (value instanceof String || value instanceof Number || value instanceof Boolean)
       return this.copy(value.valueOf())
+    return this.#plain(value)
+  }
+
+  #plain(value: { toJSON?: unknown }): AnyValue | undefined {
+    if (typeof value.toJSON === 'function') return this.copy(value.toJSON())
     return this.#members(value, Object.keys(value))
   }
 

@@ -1,8 +1,11 @@
 import type { HookLogRecord } from './log-record.ts'
+import type { SpooledRecords } from './spool.ts'
 
 /** Records that travel together, from the first attempt to the last. */
 export interface Batch {
   readonly records: readonly HookLogRecord[]
+  /** Where they were read, when they come from the spool; then they are not pending. */
+  readonly spooled?: SpooledRecords
   /** How often it was sent. */
   attempts: number
   /** Serialized once, at the first attempt. */
@@ -24,7 +27,19 @@ export interface Transport {
   readonly destination: string
   /** One attempt, which may take exportTimeoutMillis. Never rejects. */
   send(batch: Batch): Promise<Outcome>
-  /** Ends what is under way; its outcome is `unavailable`. */
+  /** Ends what is under way, where it can. */
   abort(): void
   close(): Promise<void>
+}
+
+/** The statuses that OTLP allows a client to send a request again for (specification, OTLP/HTTP response). */
+const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([
+  429, // Too Many Requests
+  502, // Bad Gateway
+  503, // Service Unavailable
+  504, // Gateway Timeout
+])
+
+export function isRetryable(status: number): boolean {
+  return RETRYABLE_STATUSES.has(status)
 }

@@ -1,0 +1,15 @@
+import type { ClientLogger } from '../../src/options.ts'
+
+/** Remembers what was logged. */
+export class MemoryLogger implements ClientLogger {
+  readonly warnings: string[] = []
+  readonly infos: string[] = []
+
+  warn(message: string): void {
+    this.warnings.push(message)
+  }
+
+  info(message: string): void {
+    this.infos.push(message)
+  }
+}
