@@ -3,6 +3,7 @@ import { type JsonlExporterOptions, resolveOptions } from './options.ts'
 
 export { JsonlExporter } from './exporter.ts'
 export * from './file-system.ts'
+export { GroupCommit, type GroupCommitOptions, type Place, UnavailableError } from './group-commit.ts'
 export { type Line, readLines } from './lines.ts'
 export { FileLock, LockedError } from './lock.ts'
 export type { JsonlExporterOptions, Logger } from './options.ts'

@@ -12,7 +12,7 @@ interface Node {
 
 /** What of that which was not synced has reached the disk all the same. */
 export interface Survival {
-  /** Of the names made, changed and removed: those that a directory sync covers, all, or the first few. */
+  /** Of the names made, changed and removed: those that a directory sync covers, all, or any. */
   readonly names: 'synced' | 'all' | 'some'
   readonly data: 'synced' | 'all' | 'some'
 }
@@ -29,9 +29,12 @@ export const SURVIVALS: readonly Survival[] = [
 
 type Names = Map<string, Node>
 
-/** A change of the names in one directory, which happens whole or not at all. */
+/**
+ * A change of names in one directory, which happens whole or not at all. Changes of one name reach the disk in
+ * their order, others in any.
+ */
 interface NameChange {
-  readonly directory: string
+  readonly paths: readonly string[]
   apply(names: Names): void
 }
 
@@ -61,8 +64,7 @@ export class SimulatedDisk implements FileSystem {
   /** A disk as it may be found after a power failure now. */
   afterPowerFailure(survival: Survival, random: () => number = Math.random): SimulatedDisk {
     const names = new Map(this.#durableNames)
-    const kept = { synced: 0, all: 1, some: random() }[survival.names] * this.#unsynced.length
-    for (const change of this.#unsynced.slice(0, Math.round(kept))) change.apply(names)
+    for (const change of survivingChanges(this.#unsynced, survival.names, random)) change.apply(names)
     const image = new SimulatedDisk()
     const nodes = new Map<Node, Node>()
     for (const [path, node] of [...names].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -88,7 +90,7 @@ export class SimulatedDisk implements FileSystem {
     if (this.#names.has(path)) return
     await this.mkdir(dirname(path), { recursive: true })
     const node = this.#newNode(true)
-    this.#change(path, (names) => names.set(path, node))
+    this.#change([path], (names) => names.set(path, node))
   }
 
   async readdir(path: string): Promise<string[]> {
@@ -99,7 +101,7 @@ export class SimulatedDisk implements FileSystem {
 
   async rename(from: string, to: string): Promise<void> {
     const node = this.#node(from)
-    this.#change(to, (names) => {
+    this.#change([from, to], (names) => {
       names.delete(from)
       names.set(to, node)
     })
@@ -107,7 +109,7 @@ export class SimulatedDisk implements FileSystem {
 
   async unlink(path: string): Promise<void> {
     this.#node(path)
-    this.#change(path, (names) => names.delete(path))
+    this.#change([path], (names) => names.delete(path))
   }
 
   async stat(path: string): Promise<FileStat> {
@@ -119,7 +121,7 @@ export class SimulatedDisk implements FileSystem {
     if (flags !== 'r' && !this.#names.has(path)) {
       this.#node(dirname(path))
       const created = this.#newNode(false)
-      this.#change(path, (names) => names.set(path, created))
+      this.#change([path], (names) => names.set(path, created))
     }
     const node = this.#node(path)
     if (flags === 'w') node.written = Buffer.alloc(0)
@@ -158,15 +160,15 @@ export class SimulatedDisk implements FileSystem {
     this.syncs.push(path)
     if (this.syncs.length - 1 === this.ignoredSync) return
     node.durable = node.written
-    const [synced, unsynced] = partition(this.#unsynced, ({ directory }) => directory === path)
+    const [synced, unsynced] = partition(this.#unsynced, ({ paths }) => dirname(paths[0]!) === path)
     for (const change of synced) change.apply(this.#durableNames)
     this.#unsynced = unsynced
     this.onChange()
   }
 
-  #change(path: string, apply: (names: Names) => void): void {
+  #change(paths: readonly string[], apply: (names: Names) => void): void {
     apply(this.#names)
-    this.#unsynced.push({ directory: dirname(path), apply })
+    this.#unsynced.push({ paths, apply })
     this.onChange()
   }
 
@@ -189,6 +191,20 @@ export class SimulatedDisk implements FileSystem {
 
 function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
   return [items.filter(isFirst), items.filter((item) => !isFirst(item))]
+}
+
+function survivingChanges(
+  changes: readonly NameChange[],
+  survival: Survival['names'],
+  random: () => number,
+): NameChange[] {
+  if (survival !== 'some') return survival === 'all' ? [...changes] : []
+  const lost = new Set<string>()
+  return changes.filter(({ paths }) => {
+    if (random() < 0.5 && !paths.some((path) => lost.has(path))) return true
+    for (const path of paths) lost.add(path)
+    return false
+  })
 }
 
 /** Of appended bytes a part may be there; what a file system leaves in the gap is zeros. */
