@@ -18,9 +18,11 @@ export function decodeEvent(value: unknown, path = '', receivedAtMicros: Micros 
     throw new InvalidEventError([{ path: path.slice(0, -1), message: 'must be a JSON object' }])
   const fields = new Fields(value, path)
   const eventType = fields.name('event_type', { required: true })
-  const sessionId = fields.name('session_id', { required: true })
-  const id = toUuid(fields.text('event_id'))
-  const timestampMicros = fields.timestamp('timestamp') ?? timeOfId(id.eventId) ?? receivedAtMicros
+  const sessionId = fields.name('session_id', { required: true, mayBeEmpty: true })
+  const givenId = fields.text('event_id')
+  const id = toUuid(givenId)
+  const timestampMicros =
+    fields.timestamp('timestamp') ?? (givenId ? timeOfId(id.eventId) : null) ?? receivedAtMicros
   const attributes = fields.object('attributes')
   const resource = fields.object('resource')
   const scope = fields.object('scope')
@@ -95,8 +97,9 @@ class Fields {
     return this.#wrong(key, `must be a string, not ${describeJson(value)}`)
   }
 
-  name(key: string, { required = false } = {}): string | null {
-    if (required && (this.#value[key] ?? null) === null) return this.#wrong(key, 'is required')
+  name(key: string, { required = false, mayBeEmpty = false } = {}): string | null {
+    const value = this.#value[key] ?? null
+    if (required && (value === null || (value === '' && !mayBeEmpty))) return this.#wrong(key, 'is required')
     const text = this.text(key)
     if (text === null || text.length <= MAX_NAME_LENGTH) return text && storableText(text)
     return this.#wrong(key, `is ${text.length} characters long; at most ${MAX_NAME_LENGTH} can be stored`)

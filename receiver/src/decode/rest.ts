@@ -17,7 +17,7 @@ const MAX_ERRORS = 100
  * @throws InvalidEventError that lists every wrong field
  */
 export function decodeRestEvent(body: Uint8Array, receivedAtMicros: Micros): DecodedRequest {
-  return decoded([decodeEvent(parse(body), '', receivedAtMicros)], receivedAtMicros, body)
+  return decoded([decodeEvent(parseBody(body), '', receivedAtMicros)], receivedAtMicros, body)
 }
 
 /**
@@ -26,7 +26,7 @@ export function decodeRestEvent(body: Uint8Array, receivedAtMicros: Micros): Dec
  * @throws InvalidEventError that lists wrong fields of every event, at most some 100, as in `3.session_id`
  */
 export function decodeRestBatch(body: Uint8Array, receivedAtMicros: Micros): DecodedRequest {
-  const values = parse(body)
+  const values = parseBody(body)
   if (!Array.isArray(values))
     throw new InvalidEventError([{ path: '', message: 'must be an array of events' }])
   const events: EventRecord[] = []
@@ -48,7 +48,8 @@ function decoded(events: EventRecord[], receivedAtMicros: Micros, body: Uint8Arr
   return { batch: { events, receivedAtMicros, byteLength: body.byteLength }, rejected: [] }
 }
 
-function parse(body: Uint8Array): unknown {
+/** @throws UndecodableError */
+export function parseBody(body: Uint8Array): unknown {
   try {
     return parseJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString())
   } catch (error) {
