@@ -62,7 +62,11 @@ async function main(): Promise<void> {
   mkdirSync(values.results, { recursive: true })
   for (const name of positionals.length ? positionals : NAMES) {
     const short = !positionals.length && name === 'soak' ? { durationMillis: SHORT_SOAK_MILLIS } : {}
-    const result = await answer(name, { ...short, ...options })
+    const result = await answer(name, { ...short, ...options }).catch((error: Error) => {
+      console.error(`${error.stack}\n`)
+      process.exitCode = 1
+    })
+    if (!result) continue
     const path = join(values.results, `${name}.json`)
     writeFileSync(path, `${JSON.stringify({ ...result, about })}\n`)
     for (const plot of drawPlots(name, result.rows, values.results)) console.log(plot)

@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { type BenchOptions, interleaved, medianRows, type Row } from './harness.ts'
@@ -14,13 +13,7 @@ const REPORT = ';console.log(process.memoryUsage.rss())'
 
 export async function run({ runs = 15 }: BenchOptions = {}): Promise<readonly Row[]> {
   // As users load it: compiled, not stripped of its types at every start.
-  execFileSync(
-    process.execPath,
-    [createRequire(import.meta.url).resolve('typescript/bin/tsc'), '-b', 'tsconfig.build.json'],
-    {
-      cwd: ROOT,
-    },
-  )
+  execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'ignore' })
   const node =
     (...args: string[]) =>
     () =>

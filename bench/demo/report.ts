@@ -30,7 +30,7 @@ export async function describeStore(
   const hidden = sessions.length - shown.length
   const lines = [
     table([...shown, totals(sessions)]),
-    ...(hidden ? [styleText('dim', `${hidden} more sessions are only in the totals.`)] : []),
+    ...(hidden ? [styleText('dim', `${hidden} more sessions are in the totals only.`)] : []),
     '',
     table(await tools(store, from)),
   ]

@@ -19,6 +19,7 @@ interface ToolEvent {
 
 interface StoredLine {
   readonly event_id: string
+  readonly timestamp: string
   readonly event_type: string
   readonly session_id: string
   readonly workflow_id: string
@@ -83,6 +84,10 @@ function withTools(tools: Map<string, ToolEvent[]>): Map<string, ToolEvent[]> {
   return new Map([...tools].filter(([, ofSession]) => ofSession.length))
 }
 
+function byTimeAndId(a: StoredLine, b: StoredLine): number {
+  return a.timestamp.localeCompare(b.timestamp) || a.event_id.localeCompare(b.event_id)
+}
+
 async function runDemo(args: readonly string[], environment: Record<string, string> = {}) {
   const { stdout } = await promisify(execFile)(
     process.execPath,
@@ -107,7 +112,7 @@ describe('the demo', () => {
     const path = join(folder, 'events.jsonl')
     const output = await runDemo(['--path', path])
     const lines = readFileSync(path, 'utf8').trim().split('\n')
-    const events = lines.map((line) => JSON.parse(line) as StoredLine)
+    const events = lines.map((line) => JSON.parse(line) as StoredLine).sort(byTimeAndId)
     expect(storedTools(events)).toEqual(withTools(recordedTools()))
     expect(output).toContain(`${events.length} events emitted, ${events.length} read back from ${path}`)
   })
@@ -141,7 +146,7 @@ describe('the demo', () => {
     const output = await runDemo(['--path', join(folder, 'shown.jsonl')])
     expect(output).toMatch(/42e52499-\S+ +context-tracking +15 +6 +1 +0 +20\.8/)
     expect(output).toMatch(/Write +1 +1 +1 +30\b/)
-    expect(output).toMatch(/6 sessions +\d+ +12 +3 +2/)
+    expect(output).toMatch(/6 sessions +42 +11 +3 +2/)
   })
 
   it('refuses a number of agents that is none', async () => {

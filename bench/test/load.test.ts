@@ -1,11 +1,15 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { parseResponse } from '../load/connection.ts'
 import { acceptedIds, eventIdAt, type LoadReport, PROTOCOLS } from '../load/options.ts'
 import { runLoad } from '../load/run.ts'
 import { startLoad } from '../load/start.ts'
+import { startReceiver } from '../servers.ts'
 
 interface Request {
   readonly path: string
@@ -87,6 +91,32 @@ describe('the load generator', () => {
     expect(report.acceptedEvents).toBe(100)
     expect(new Set(idsIn(requests, report))).toEqual(new Set(acceptedIds(report)))
     expect(requests[0]?.headers).toMatchObject({ 'content-encoding': 'gzip', authorization: 'Bearer a b' })
+  })
+
+  it('finds every event that the receiver accepted in its store', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'agentic-hooks-load-'))
+    const path = join(folder, 'events.jsonl')
+    const accepted: string[] = []
+    {
+      await using receiver = await startReceiver({ STORAGE_TYPE: 'jsonl', JSONL_PATH: path })
+      for (const protocol of PROTOCOLS) {
+        for (const gzip of [false, true]) {
+          const report = await runLoad({
+            target: receiver.url,
+            protocol,
+            gzip,
+            records: 30,
+            totalEvents: 600,
+          })
+          expect(report).toMatchObject({ sentEvents: 600, acceptedEvents: 600 })
+          accepted.push(...acceptedIds(report))
+        }
+      }
+    }
+    const lines = readFileSync(path, 'utf8').trim().split('\n')
+    const stored = lines.map((line) => (JSON.parse(line) as { event_id: string }).event_id)
+    rmSync(folder, { recursive: true })
+    expect(stored.sort()).toEqual(accepted.sort())
   })
 
   it('makes every connection an agent of its own', async () => {
