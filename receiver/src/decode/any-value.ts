@@ -4,7 +4,7 @@ import { MIRRORED_KEYS } from './log-record.ts'
 import { isSame, NameTable } from './names.ts'
 import type { WireReader } from './wire.ts'
 
-/** Which member of the AnyValue oneof is set, by its field number. */
+// Members of the AnyValue oneof by their field numbers.
 export const NO_VALUE = 0
 const STRING = 1
 const BOOL = 2
@@ -13,7 +13,7 @@ const DOUBLE = 4
 export const MAP = 6
 const BYTES = 7
 
-/** Tags: field number and wire type in one. */
+// Tags: field number and wire type in one.
 const KEY_TAG = 0x0a
 const VALUE_TAG = 0x12
 const STRING_TAG = 0x0a
@@ -25,71 +25,76 @@ const MAP_TAG = 0x32
 const BYTES_TAG = 0x3a
 const ELEMENT_TAG = 0x0a
 
-/** Bits of the field numbers of each message. */
+// For each message, the bits of its field numbers.
 const KEY_VALUE_FIELDS = 0b110
 const ANY_VALUE_FIELDS = 0b1111_1110
 const LIST_FIELDS = 0b10
-const NO_FIELDS = 0
+const STRING_FIELD = 0b10
 
-const NOTHING_MORE: readonly number[] = []
-const MIRRORED_KEY_TABLE = new NameTable(MIRRORED_KEYS)
-const NO_TEXT = -1
 const TOO_DEEP_JSON = `"${TOO_DEEP}"`
+/** Of an AnyValue that is given by the starts and ends of its parts: none. */
+export const NO_PARTS: readonly number[] = []
+/** No text has a length of -1. */
+const NO_TEXT = [0, -1]
+const MIRRORED_KEY_TABLE = new NameTable(MIRRORED_KEYS)
 
 /**
- * Reads KeyValue and AnyValue messages and writes them as JSON without making objects of them. Messages that
- * occur more than once are merged as protobuf says: of a oneof and of a key the last counts, lists are joined.
+ * Reads KeyValue and AnyValue messages and writes them as JSON, without making objects of them. A message that
+ * comes in parts is merged as protobuf says: of a key and of a oneof the last counts, lists are joined.
  */
 export class AnyValueReader {
   readonly #wire: WireReader
   readonly #json: JsonWriter
 
-  /** The KeyValue that `readEntry` read. */
-  keyStart = 0
-  keyEnd = 0
-  valueStart = 0
-  valueEnd = 0
-  /** Starts and ends of further values of it, which only hand-made messages have. */
-  moreValues = NOTHING_MORE
+  /** The entry at hand: where its key and its value start and end. */
+  #keyStart = 0
+  #keyEnd = 0
+  #valueStart = 0
+  #valueEnd = 0
+  /** Starts and ends of further parts of its value, which only hand-made messages have. */
+  #moreParts = NO_PARTS
 
-  /** The text that `findText` found. */
+  /** Where the text is that `findText` found. */
   textStart = 0
   textEnd = 0
 
-  /** Starts and ends of the texts under mirrored keys of the map that was written last at depth 0. */
-  readonly #mirrored: number[] = MIRRORED_KEYS.flatMap(() => [NO_TEXT, NO_TEXT])
+  /** Starts and ends of the keys and values of the entries that `keep` was told to remember. */
+  readonly #kept: number[] = []
+  readonly #keptParts: (readonly number[] | undefined)[] = []
+
+  /** Starts and ends of the texts under mirrored keys in the map that was written last at depth 0. */
+  readonly #mirrored: number[] = MIRRORED_KEYS.flatMap(() => NO_TEXT)
 
   constructor(wire: WireReader, json: JsonWriter) {
     this.#wire = wire
     this.#json = json
   }
 
-  /** Finds key and value of the KeyValue between the wire's position and `end`. */
+  /** Takes the KeyValue between the wire's position and `end` at hand. */
   readEntry(end: number): void {
     const wire = this.#wire
     const start = wire.position
-    this.moreValues = NOTHING_MORE
     // As every encoder writes it: the key, then the value, each once.
     if (start < end && wire.bytes[start] === KEY_TAG) {
-      wire.position++
-      this.keyEnd = wire.length(end)
-      this.keyStart = wire.position
-      wire.position = this.keyEnd
-      if (this.keyEnd < end && wire.bytes[this.keyEnd] === VALUE_TAG) {
-        wire.position++
-        this.valueEnd = wire.length(end)
-        this.valueStart = wire.position
-        if (this.valueEnd === end) return
+      wire.position = start + 1
+      this.#keyEnd = wire.length(end)
+      this.#keyStart = wire.position
+      if (this.#keyEnd < end && wire.bytes[this.#keyEnd] === VALUE_TAG) {
+        wire.position = this.#keyEnd + 1
+        this.#valueEnd = wire.length(end)
+        this.#valueStart = wire.position
+        this.#moreParts = NO_PARTS
+        if (this.#valueEnd === end) return
       }
     }
     wire.position = start
-    this.#readAnyEntry(end)
+    this.#readUnusualEntry(end)
   }
 
-  #readAnyEntry(end: number): void {
+  #readUnusualEntry(end: number): void {
     const wire = this.#wire
-    const values: number[] = []
-    this.keyStart = this.keyEnd = end
+    const parts: number[] = []
+    this.#keyStart = this.#keyEnd = end
     while (wire.position < end) {
       const tag = wire.tag(end)
       if (tag !== KEY_TAG && tag !== VALUE_TAG) {
@@ -97,41 +102,77 @@ export class AnyValueReader {
         continue
       }
       const stop = wire.length(end)
-      if (tag === VALUE_TAG) values.push(wire.position, stop)
+      if (tag === VALUE_TAG) parts.push(wire.position, stop)
       else {
-        this.keyStart = wire.position
-        this.keyEnd = stop
+        this.#keyStart = wire.position
+        this.#keyEnd = stop
       }
       wire.position = stop
     }
-    this.valueStart = values[0] ?? end
-    this.valueEnd = values[1] ?? end
-    if (values.length > 2) this.moreValues = values.slice(2)
+    this.useParts(parts)
   }
 
-  /** Takes an AnyValue, given by the starts and ends of its parts, for the value of an entry. */
+  /** Takes an AnyValue at hand that is given by the starts and ends of its parts. */
   useParts(parts: readonly number[]): void {
-    this.valueStart = parts[0]!
-    this.valueEnd = parts[1]!
-    this.moreValues = parts.length > 2 ? parts.slice(2) : NOTHING_MORE
+    this.#valueStart = parts[0] ?? 0
+    this.#valueEnd = parts[1] ?? 0
+    this.#moreParts = parts.length > 2 ? parts.slice(2) : NO_PARTS
   }
 
-  /** The index of the entry's key among the names of a table, or -1. */
+  /** Remembers the entry at hand by a number, until another gets that number. */
+  keep(entry: number): void {
+    const kept = this.#kept
+    const at = entry * 4
+    kept[at] = this.#keyStart
+    kept[at + 1] = this.#keyEnd
+    kept[at + 2] = this.#valueStart
+    kept[at + 3] = this.#valueEnd
+    this.#keptParts[entry] = this.#moreParts
+  }
+
+  /** Takes an entry at hand that was kept. */
+  recall(entry: number): void {
+    const kept = this.#kept
+    const at = entry * 4
+    this.#keyStart = kept[at]!
+    this.#keyEnd = kept[at + 1]!
+    this.#valueStart = kept[at + 2]!
+    this.#valueEnd = kept[at + 3]!
+    this.#moreParts = this.#keptParts[entry]!
+  }
+
+  /** The index of the key at hand among the names of a table, or -1. */
   keyIn(table: NameTable): number {
-    return table.indexOf(this.#wire.view, this.keyStart, this.keyEnd)
+    return table.indexOf(this.#wire.view, this.#keyStart, this.#keyEnd)
   }
 
-  /** Finds the text of the entry that was read; false when its value is no string. */
+  /** Finds the text of the value at hand; false when it is no string. */
   findText(): boolean {
-    const more = this.moreValues
-    let kind = this.#findText(this.valueStart, this.valueEnd, NO_VALUE)
-    for (let index = 0; index < more.length; index += 2) {
-      kind = this.#findText(more[index]!, more[index + 1]!, kind)
+    return this.#findShortText() || this.#findAnyText()
+  }
+
+  /** The same for a string of less than 128 bytes as every encoder writes it. */
+  #findShortText(): boolean {
+    const { bytes } = this.#wire
+    const start = this.#valueStart
+    const length = this.#valueEnd - start - 2
+    if (bytes[start] !== STRING_TAG || bytes[start + 1] !== length || length >= 0x80) return false
+    if (this.#moreParts !== NO_PARTS) return false
+    this.textStart = start + 2
+    this.textEnd = this.#valueEnd
+    return true
+  }
+
+  #findAnyText(): boolean {
+    const parts = this.#moreParts
+    let kind = this.#findTextOfPart(this.#valueStart, this.#valueEnd, NO_VALUE)
+    for (let index = 0; index < parts.length; index += 2) {
+      kind = this.#findTextOfPart(parts[index]!, parts[index + 1]!, kind)
     }
     return kind === STRING
   }
 
-  #findText(start: number, end: number, kind: number): number {
+  #findTextOfPart(start: number, end: number, kind: number): number {
     const wire = this.#wire
     wire.position = start
     while (wire.position < end) {
@@ -140,61 +181,63 @@ export class AnyValueReader {
         this.textEnd = wire.length(end)
         this.textStart = wire.position
         wire.position = this.textEnd
-      } else wire.skip(tag, end, NO_FIELDS)
-      if (tag >>> 3 >= STRING && tag >>> 3 <= BYTES) kind = tag >>> 3
+      } else wire.skip(tag, end, STRING_FIELD)
+      if (tag >>> 3 <= BYTES) kind = tag >>> 3
     }
     return kind
   }
 
-  /** Whether the text that was found stands under a mirrored key of the map that was written last at depth 0. */
+  /** Whether the text that was found stands under that mirrored key in the map written last at depth 0. */
   isMirrored(mirroredKey: number): boolean {
     const { view } = this.#wire
     const start = this.#mirrored[2 * mirroredKey]!
-    const length = this.textEnd - this.textStart
-    if (start === NO_TEXT || length !== this.#mirrored[2 * mirroredKey + 1]! - start) return false
-    return isSame(view, this.textStart, view, start, length)
+    const length = this.#mirrored[2 * mirroredKey + 1]! - start
+    return this.textEnd - this.textStart === length && isSame(view, this.textStart, view, start, length)
   }
 
   #noteMirrored(): void {
     const key = this.keyIn(MIRRORED_KEY_TABLE)
     if (key < 0) return
     const isText = this.findText()
-    this.#mirrored[2 * key] = isText ? this.textStart : NO_TEXT
-    this.#mirrored[2 * key + 1] = isText ? this.textEnd : NO_TEXT
+    this.#mirrored[2 * key] = isText ? this.textStart : NO_TEXT[0]!
+    this.#mirrored[2 * key + 1] = isText ? this.textEnd : NO_TEXT[1]!
   }
 
-  /** Writes `"key":value` of the entry that was read; `depth` objects and arrays are around its object. */
+  #forgetMirrored(): void {
+    // A loop: Array.prototype.fill costs more than all the rest of a small record.
+    for (let index = 0; index < this.#mirrored.length; index++) this.#mirrored[index] = NO_TEXT[index & 1]!
+  }
+
+  /** Writes `"key":value` of the entry at hand, whose object lies in `depth - 1` others. */
   writeEntry(depth: number): void {
     const { bytes, view } = this.#wire
-    this.#json.separate()
-    this.#json.string(bytes, view, this.keyStart, this.keyEnd)
-    this.#json.colon()
+    this.#json.key(bytes, view, this.#keyStart, this.#keyEnd)
     this.writeEntryValue(depth)
   }
 
-  /** Writes the value of the entry that was read, `null` when it has none; returns the oneof's member. */
+  /** Writes the value at hand, `null` when there is none; returns the oneof's member. */
   writeEntryValue(depth: number): number {
-    const start = this.#json.length
-    const more = this.moreValues
-    let kind = this.writeValue(this.valueStart, this.valueEnd, depth)
-    for (let index = 0; index < more.length; index += 2) {
-      kind = this.writeValue(more[index]!, more[index + 1]!, depth, kind, start)
+    const wire = this.#wire
+    const json = this.#json
+    if (this.#findShortText()) {
+      json.string(wire.bytes, wire.view, this.textStart, this.textEnd)
+      return STRING
     }
-    if (kind === NO_VALUE) this.#json.literal('null')
+    const start = json.length
+    const parts = this.#moreParts
+    let kind = this.#writeValue(this.#valueStart, this.#valueEnd, depth, NO_VALUE, start)
+    for (let index = 0; index < parts.length; index += 2) {
+      kind = this.#writeValue(parts[index]!, parts[index + 1]!, depth, kind, start)
+    }
+    if (kind === NO_VALUE) json.literal('null')
     return kind
   }
 
   /**
-   * Writes the AnyValue from `start` to `end`, nothing when it has no value; returns the oneof's member.
-   * @param kind the member that an earlier occurrence of the same field set and wrote at `written`
+   * Writes a part of an AnyValue and returns the oneof's member.
+   * @param kind the member that an earlier part set and that stands at `written`
    */
-  writeValue(
-    start: number,
-    end: number,
-    depth: number,
-    kind = NO_VALUE,
-    written = this.#json.length,
-  ): number {
+  #writeValue(start: number, end: number, depth: number, kind: number, written: number): number {
     const wire = this.#wire
     const json = this.#json
     wire.position = start
@@ -247,21 +290,20 @@ export class AnyValueReader {
     return kind
   }
 
-  /** Writes an ArrayValue or a KeyValueList that ends at `end`, or adds to the one of that kind just written. */
+  /** Writes an ArrayValue or a KeyValueList, or adds to the one of that kind that was just written. */
   #writeList(tag: number, end: number, depth: number, kind: number): void {
     const wire = this.#wire
     const json = this.#json
     const isMap = tag === MAP_TAG
     if (depth >= MAX_JSON_DEPTH) {
-      if (kind !== tag >>> 3) json.raw(TOO_DEEP_JSON)
+      if (kind !== tag >>> 3) json.literal(TOO_DEEP_JSON)
       wire.position = end
       return
     }
     if (kind === tag >>> 3) json.reopen()
-    else if (isMap) {
-      json.openObject()
-      if (depth === 0) this.#mirrored.fill(NO_TEXT)
-    } else json.openArray()
+    else if (isMap) json.openObject()
+    else json.openArray()
+    if (depth === 0 && kind !== MAP) this.#forgetMirrored()
     while (wire.position < end) {
       const elementTag = wire.tag(end)
       if (elementTag !== ELEMENT_TAG) {
@@ -275,7 +317,9 @@ export class AnyValueReader {
         this.writeEntry(depth + 1)
       } else {
         json.separate()
-        if (this.writeValue(wire.position, stop, depth + 1) === NO_VALUE) json.literal('null')
+        const start = json.length
+        if (this.#writeValue(wire.position, stop, depth + 1, NO_VALUE, start) === NO_VALUE)
+          json.literal('null')
       }
       wire.position = stop
     }

@@ -221,9 +221,10 @@ export class EventAssembler {
 
   /** Writes the attributes that nothing has taken yet. */
   #writeRemaining(): void {
-    const { rest, known } = this.record
-    for (const attribute of rest) this.#source.writeMember(attribute)
-    rest.length = 0
+    const { record } = this
+    const { known } = record
+    for (let index = 0; index < record.restCount; index++) this.#source.writeMember(record.rest[index]!)
+    record.restCount = 0
     for (let key = 0; key < known.length; key++) {
       if (known[key] === ABSENT) continue
       this.#source.writeMember(known[key]!)

@@ -3,16 +3,20 @@ import { utf8Sequence } from './utf8.ts'
 
 const QUOTE = 0x22
 const COMMA = 0x2c
+const COLON = 0x3a
 const OPEN_ARRAY = 0x5b
 const BACKSLASH = 0x5c
+const CLOSE_ARRAY = 0x5d
 const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
 
 /** Longer strings are copied by the engine; for shorter ones the call costs more than it saves. */
-const NATIVE_COPY_BYTES = 128
+const NATIVE_COPY_BYTES = 192
 /** The most that one byte of text takes: `\u001f`. */
 const ESCAPE_BYTES = 6
-/** More than the longest number or literal. */
-const SCALAR_BYTES = 32
+/** Room that is reserved beside a string for its quotes, the comma before it and the colon after it. */
+const PUNCTUATION_BYTES = 4
+const UTF8_BYTES_PER_UNIT = 3
 
 /** 1 for the bytes that stand for themselves in a JSON string. */
 const PLAIN = new Uint8Array(256).fill(1, 0x20, 0x80)
@@ -62,16 +66,16 @@ export class JsonWriter {
     this.#byte(OPEN_OBJECT)
   }
 
+  closeObject(): void {
+    this.#byte(CLOSE_OBJECT)
+  }
+
   openArray(): void {
     this.#byte(OPEN_ARRAY)
   }
 
-  closeObject(): void {
-    this.#byte(0x7d)
-  }
-
   closeArray(): void {
-    this.#byte(0x5d)
+    this.#byte(CLOSE_ARRAY)
   }
 
   /** Takes the last bracket back, so that more can be added. */
@@ -79,23 +83,19 @@ export class JsonWriter {
     this.length--
   }
 
-  /** A comma, except for the first of an object or array. */
+  /** A comma, except before the first element of an array or member of an object. */
   separate(): void {
     const last = this.#bytes[this.length - 1]
-    if (last !== OPEN_OBJECT && last !== OPEN_ARRAY) this.#byte(COMMA)
-  }
-
-  colon(): void {
-    this.#byte(0x3a)
+    if (last !== OPEN_ARRAY && last !== OPEN_OBJECT) this.#byte(COMMA)
   }
 
   /** Text that is JSON already. */
   raw(json: string): void {
-    this.#reserve(json.length * 3)
+    this.#reserve(json.length * UTF8_BYTES_PER_UNIT)
     this.length += this.#bytes.write(json, this.length)
   }
 
-  /** Text that is JSON already, in a few ASCII characters. */
+  /** The same in a few ASCII characters. */
   literal(json: string): void {
     this.#reserve(json.length)
     for (let index = 0; index < json.length; index++) this.#bytes[this.length++] = json.charCodeAt(index)
@@ -108,7 +108,7 @@ export class JsonWriter {
   }
 
   number(value: number): void {
-    // -0 is 0 in text.
+    // The text of -0 is 0.
     this.literal(Number.isFinite(value) ? String(value) : `"${value}"`)
   }
 
@@ -124,61 +124,74 @@ export class JsonWriter {
 
   base64(source: Buffer, start: number, end: number): void {
     const text = source.toString('base64', start, end)
-    this.#reserve(text.length + 2)
+    this.#reserve(text.length + PUNCTUATION_BYTES)
     this.#byte(QUOTE)
     this.length += this.#bytes.write(text, this.length, 'latin1')
     this.#byte(QUOTE)
   }
 
-  /** A JSON string from UTF-8; what cannot be stored (docs/values.md) becomes U+FFFD. */
+  /** A string from UTF-8; what cannot be stored (docs/values.md) becomes U+FFFD. */
   string(source: Buffer, view: DataView, start: number, end: number): void {
-    this.#reserve(end - start + 2)
-    const bytes = this.#bytes
-    let length = this.length
-    bytes[length++] = QUOTE
-    let position = start
-    if (end - start > NATIVE_COPY_BYTES) {
-      position = plainEnd(source, view, start, end)
-      bytes.set(source.subarray(start, position), length)
-      length += position - start
-    } else {
-      const target = this.#view
-      for (; position + 4 <= end; position += 4, length += 4) {
-        const word = view.getInt32(position, true)
-        if (hasSpecial(word)) break
-        target.setInt32(length, word, true)
-      }
-      for (; position < end; position++) {
-        const byte = source[position]!
-        if (PLAIN[byte] === 0) break
-        bytes[length++] = byte
-      }
-    }
-    this.length = length
-    if (position < end) this.#escape(source, view, position, end)
-    this.#byte(QUOTE)
+    this.#reserve(end - start + PUNCTUATION_BYTES)
+    this.#bytes[this.length++] = QUOTE
+    if (end - start > NATIVE_COPY_BYTES) this.#longText(source, view, start, end)
+    else this.#text(source, view, start, end)
+    this.#bytes[this.length++] = QUOTE
   }
 
-  /** Writes the rest of a string from its first special byte on. */
-  #escape(source: Buffer, view: DataView, start: number, end: number): void {
+  /** The key of a member of the object that is open, from UTF-8. */
+  key(source: Buffer, view: DataView, start: number, end: number): void {
+    this.#reserve(end - start + PUNCTUATION_BYTES)
+    if (this.#bytes[this.length - 1] !== OPEN_OBJECT) this.#bytes[this.length++] = COMMA
+    this.#bytes[this.length++] = QUOTE
+    this.#text(source, view, start, end)
+    this.#bytes[this.length++] = QUOTE
+    this.#bytes[this.length++] = COLON
+  }
+
+  /** Text without its quotes, four bytes at a time until the first that needs an escape. */
+  #text(source: Buffer, view: DataView, start: number, end: number): void {
+    const bytes = this.#bytes
+    const target = this.#view
+    let length = this.length
     let position = start
-    while (position < end) {
+    for (; position + 4 <= end; position += 4, length += 4) {
+      const word = view.getInt32(position)
+      if (needsEscape(word)) break
+      target.setInt32(length, word)
+    }
+    for (; position < end; position++) {
       const byte = source[position]!
-      // Room for the rest of the string, however long this character's escape is.
-      this.#reserve(end - position + ESCAPE_BYTES)
-      if (byte < 0x80) {
-        this.#copy(ESCAPES[byte]!, 0, ESCAPES[byte]!.length)
-        position++
-      } else {
-        const sequence = utf8Sequence(source, position, end)
-        if (sequence > 0) this.#copy(source, position, position + sequence)
-        else this.#copy(REPLACEMENT_CHARACTER, 0, 3)
-        position += Math.abs(sequence)
-      }
+      if (PLAIN[byte] === 0) break
+      bytes[length++] = byte
+    }
+    this.length = length
+    if (position < end) this.#longText(source, view, position, end)
+  }
+
+  #longText(source: Buffer, view: DataView, start: number, end: number): void {
+    let position = start
+    while (true) {
       const plain = plainEnd(source, view, position, end)
       this.#copy(source, position, plain)
-      position = plain
+      if (plain === end) return
+      // An escape takes more than the byte that was reserved for its character.
+      this.#reserve(end - plain + ESCAPE_BYTES + PUNCTUATION_BYTES)
+      position = plain + this.#escape(source, plain, end)
     }
+  }
+
+  /** Writes the character at `position`, which is not plain, and returns how many bytes it took there. */
+  #escape(source: Buffer, position: number, end: number): number {
+    const byte = source[position]!
+    if (byte < 0x80) {
+      this.#copy(ESCAPES[byte]!, 0, ESCAPES[byte]!.length)
+      return 1
+    }
+    const sequence = utf8Sequence(source, position, end)
+    if (sequence > 0) this.#copy(source, position, position + sequence)
+    else this.#copy(REPLACEMENT_CHARACTER, 0, REPLACEMENT_CHARACTER.length)
+    return Math.abs(sequence)
   }
 
   #copy(source: Buffer, start: number, end: number): void {
@@ -191,7 +204,7 @@ export class JsonWriter {
   }
 
   #byte(byte: number): void {
-    if (this.length === this.#bytes.length) this.#reserve(SCALAR_BYTES)
+    this.#reserve(1)
     this.#bytes[this.length++] = byte
   }
 
@@ -199,9 +212,9 @@ export class JsonWriter {
     if (bytes > this.#bytes.length - this.length) this.#grow(bytes)
   }
 
+  /** What was taken stays in the old buffer. */
   #grow(bytes: number): void {
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.length + bytes + SCALAR_BYTES))
-    // What was taken stays in the buffer it was written to.
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.length + bytes))
     grown.set(this.#bytes.subarray(0, this.length))
     this.#bytes = grown
     this.#view = new DataView(grown.buffer)
@@ -210,13 +223,13 @@ export class JsonWriter {
 
 function plainEnd(source: Buffer, view: DataView, start: number, end: number): number {
   let position = start
-  while (position + 4 <= end && !hasSpecial(view.getInt32(position, true))) position += 4
+  while (position + 4 <= end && !needsEscape(view.getInt32(position))) position += 4
   while (position < end && PLAIN[source[position]!] === 1) position++
   return position
 }
 
 /** Whether one of four bytes is above 0x7f, below 0x20, a quote or a backslash. */
-function hasSpecial(word: number): boolean {
+function needsEscape(word: number): boolean {
   return (
     ((word | (word - 0x20202020) | ((word ^ 0x22222222) - 0x01010101) | ((word ^ 0x5c5c5c5c) - 0x01010101)) &
       0x80808080) !==

@@ -57,12 +57,13 @@ export class LogRecord {
   eventName = ''
   /** The last attribute of each known key, or {@link ABSENT}. */
   readonly known: number[] = KNOWN_ATTRIBUTES.map(() => ABSENT)
-  /** The other attributes. */
+  /** The other attributes: the first `restCount` of these. */
   readonly rest: number[] = []
+  restCount = 0
 
   /** @param key its place in {@link KNOWN_ATTRIBUTES}, or -1 */
   addAttribute(key: number, attribute: number): void {
-    if (key < 0) this.rest.push(attribute)
+    if (key < 0) this.rest[this.restCount++] = attribute
     else this.known[key] = attribute
   }
 
@@ -76,8 +77,9 @@ export class LogRecord {
     this.traceId = null
     this.spanId = null
     this.eventName = ''
-    this.known.fill(ABSENT)
-    this.rest.length = 0
+    // A loop, and a count: Array.prototype.fill and setting a length cost more than the rest of a small record.
+    for (let key = 0; key < this.known.length; key++) this.known[key] = ABSENT
+    this.restCount = 0
   }
 }
 

@@ -3,32 +3,36 @@ import { MAX_NAME_LENGTH, storableText } from '@agentic-hooks/events'
 /** What may be a name: a UTF-16 unit takes at most three bytes of UTF-8. */
 export const MAX_NAME_BYTES = MAX_NAME_LENGTH * 3
 
-const MIN_CACHED_BYTES = 4
-const MAX_CACHED_BYTES = 64
-const CACHE_BITS = 10
+const NONE = -1
+const MAX_TABLE_BYTES = 32
 
-/** Tells which of a few ASCII names some bytes are. */
+/** Tells which of a few ASCII names, of at most 32 characters, some bytes are. */
 export class NameTable {
-  readonly #byLength: { readonly index: number; readonly view: DataView }[][] = []
+  readonly #view: DataView
+  /** The first name of each length, and the next one of the same length after each name. */
+  readonly #first = new Int8Array(MAX_TABLE_BYTES + 1).fill(NONE)
+  readonly #next: Int8Array
 
   constructor(names: readonly string[]) {
-    const longest = Math.max(...names.map((name) => name.length))
-    for (let length = 0; length <= longest; length++) this.#byLength.push([])
+    const bytes = new Uint8Array(names.length * MAX_TABLE_BYTES)
+    this.#view = new DataView(bytes.buffer)
+    this.#next = new Int8Array(names.length)
     for (const [index, name] of names.entries()) {
-      this.#byLength[name.length]!.push({ index, view: viewOf(new Uint8Array(Buffer.from(name))) })
+      bytes.set(Buffer.from(name), index * MAX_TABLE_BYTES)
+      this.#next[index] = this.#first[name.length]!
+      this.#first[name.length] = index
     }
   }
 
   /** The index of the name, or -1. */
   indexOf(view: DataView, start: number, end: number): number {
     const length = end - start
-    if (length >= this.#byLength.length) return -1
-    const candidates = this.#byLength[length]!
-    for (let index = 0; index < candidates.length; index++) {
-      const candidate = candidates[index]!
-      if (isSame(view, start, candidate.view, 0, length)) return candidate.index
+    if (length > MAX_TABLE_BYTES) return NONE
+    let index = this.#first[length]!
+    while (index !== NONE && !isSame(view, start, this.#view, index * MAX_TABLE_BYTES, length)) {
+      index = this.#next[index]!
     }
-    return -1
+    return index
   }
 }
 
@@ -44,45 +48,43 @@ export function isSame(a: DataView, aStart: number, b: DataView, bStart: number,
   return true
 }
 
-interface CachedName {
-  readonly view: DataView
-  readonly text: string
-}
+const MIN_CACHED_BYTES = 4
+const MAX_CACHED_BYTES = 64
+const CACHE_SIZE = 4096
 
-const cache = new Array<CachedName | undefined>(2 ** CACHE_BITS).fill(undefined)
+const cachedTexts = new Array<string>(CACHE_SIZE).fill('')
+const cachedLengths = new Uint8Array(CACHE_SIZE)
+const cachedBytes = new Uint8Array(CACHE_SIZE * MAX_CACHED_BYTES)
+const cachedView = new DataView(cachedBytes.buffer)
 
 /**
- * Text of UTF-8 as it can be stored. Sessions, event types and the like recur from record to record, and
- * finding one in a small cache costs a third of making the string again.
+ * The text of UTF-8 as it can be stored. Sessions, event types and the like recur from record to record, and
+ * finding one in a cache of the last few thousand is cheaper than making the string again.
  */
 export function decodeName(bytes: Buffer, view: DataView, start: number, end: number): string {
   const length = end - start
-  if (length < MIN_CACHED_BYTES || length > MAX_CACHED_BYTES) {
-    return storableText(bytes.toString('utf8', start, end))
+  if (length < MIN_CACHED_BYTES || length > MAX_CACHED_BYTES) return decodeText(bytes, start, end)
+  const slot = hash(view, start, length) & (CACHE_SIZE - 1)
+  const cached = slot * MAX_CACHED_BYTES
+  if (cachedLengths[slot] === length && isSame(view, start, cachedView, cached, length)) {
+    return cachedTexts[slot]!
   }
-  const slot = hash(view, start, length)
-  const cached = cache[slot]
-  if (
-    cached !== undefined &&
-    cached.view.byteLength === length &&
-    isSame(view, start, cached.view, 0, length)
-  ) {
-    return cached.text
-  }
-  const text = storableText(bytes.toString('utf8', start, end))
-  cache[slot] = { view: viewOf(Uint8Array.prototype.slice.call(bytes, start, end)), text }
+  const text = decodeText(bytes, start, end)
+  for (let offset = 0; offset < length; offset++) cachedBytes[cached + offset] = bytes[start + offset]!
+  cachedLengths[slot] = length
+  cachedTexts[slot] = text
   return text
 }
 
-function hash(view: DataView, start: number, length: number): number {
-  const middle = start + (length >>> 1) - 2
-  const mixed =
-    Math.imul(view.getInt32(start) ^ length, 0x9e3779b1) ^
-    Math.imul(view.getInt32(middle), 0x85ebca6b) ^
-    Math.imul(view.getInt32(start + length - 4), 0xc2b2ae35)
-  return (mixed ^ (mixed >>> 15)) & (2 ** CACHE_BITS - 1)
+function decodeText(bytes: Buffer, start: number, end: number): string {
+  return storableText(bytes.toString('utf8', start, end))
 }
 
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+/** Mixes the first, the middle and the last four bytes: ids that differ do so in one of them. */
+function hash(view: DataView, start: number, length: number): number {
+  let mixed = view.getInt32(start) ^ length
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d) ^ view.getInt32(start + (length >>> 1) - 2)
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0x297a2d39) ^ view.getInt32(start + length - 4)
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d)
+  return mixed ^ (mixed >>> 16)
 }

@@ -1,5 +1,5 @@
 import type { Micros } from '@agentic-hooks/events'
-import { AnyValueReader, MAP, NO_VALUE } from './any-value.ts'
+import { AnyValueReader, MAP, NO_PARTS, NO_VALUE } from './any-value.ts'
 import { DEFAULT_LIMITS, type DecodedRequest, type DecodeLimits } from './decoded-request.ts'
 import { EventAssembler } from './event-assembler.ts'
 import { JsonWriter } from './json-writer.ts'
@@ -80,8 +80,8 @@ class RequestReader implements LogRecordSource {
   readonly #json: JsonWriter
   readonly #values: AnyValueReader
   readonly #assembler: EventAssembler
-  /** Starts and ends of the record's body: more than one pair only in hand-made messages. */
-  readonly #bodies: number[] = []
+  /** Starts and ends of the parts of the record's body. */
+  #bodyParts = NO_PARTS
 
   constructor(body: Uint8Array, receivedAtMicros: Micros, limits: DecodeLimits) {
     this.#wire = new WireReader(body)
@@ -171,13 +171,18 @@ class RequestReader implements LogRecordSource {
   }
 
   #writeMembers(attributes: readonly number[]): void {
-    for (const attribute of attributes) this.writeMember(attribute)
+    for (const attribute of attributes) {
+      this.#wire.position = attribute
+      this.#values.readEntry(this.#wire.length(this.#wire.bytes.length))
+      this.#values.writeEntry(1)
+    }
   }
 
   #readLogRecord(end: number): void {
     const wire = this.#wire
     const { record } = this.#assembler
-    this.#bodies.length = 0
+    let attributes = 0
+    this.#bodyParts = NO_PARTS
     while (wire.position < end) {
       const tag = wire.tag(end)
       switch (tag) {
@@ -198,15 +203,15 @@ class RequestReader implements LogRecordSource {
           break
         case BODY_TAG: {
           const stop = wire.length(end)
-          this.#bodies.push(wire.position, stop)
+          this.#bodyParts = [...this.#bodyParts, wire.position, stop]
           wire.position = stop
           break
         }
         case ATTRIBUTE_TAG: {
-          const attribute = wire.position
           const stop = wire.length(end)
           this.#values.readEntry(stop)
-          record.addAttribute(this.#values.keyIn(KNOWN_ATTRIBUTE_TABLE), attribute)
+          this.#values.keep(attributes)
+          record.addAttribute(this.#values.keyIn(KNOWN_ATTRIBUTE_TABLE), attributes++)
           wire.position = stop
           break
         }
@@ -264,47 +269,41 @@ class RequestReader implements LogRecordSource {
   }
 
   writeMember(attribute: number): void {
-    this.#readEntry(attribute)
+    this.#values.recall(attribute)
     this.#values.writeEntry(1)
   }
 
   writeData(attribute: number): boolean {
     const start = this.#json.length
-    this.#readEntry(attribute)
+    this.#values.recall(attribute)
     if (this.#values.writeEntryValue(0) === MAP) return true
     this.#json.rewind(start)
     return false
   }
 
   bodyText(): string | null {
-    if (!this.#bodies.length) return null
+    if (!this.#bodyParts.length) return null
     const values = this.#values
-    values.useParts(this.#bodies)
+    values.useParts(this.#bodyParts)
     if (!values.findText() || values.textEnd - values.textStart > MAX_NAME_BYTES) return null
     return decodeName(this.#wire.bytes, this.#wire.view, values.textStart, values.textEnd)
   }
 
   writeBody(): boolean {
-    if (!this.#bodies.length) return false
+    if (!this.#bodyParts.length) return false
     const json = this.#json
     const start = json.length
     json.separate()
     json.literal('"body":')
-    this.#values.useParts(this.#bodies)
+    this.#values.useParts(this.#bodyParts)
     if (this.#values.writeEntryValue(1) !== NO_VALUE) return true
     json.rewind(start)
     return false
   }
 
   #findText(attribute: number): boolean {
-    this.#readEntry(attribute)
+    this.#values.recall(attribute)
     return this.#values.findText()
-  }
-
-  #readEntry(attribute: number): void {
-    const wire = this.#wire
-    wire.position = attribute
-    this.#values.readEntry(wire.length(wire.bytes.length))
   }
 }
 
