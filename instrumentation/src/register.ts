@@ -1,19 +1,18 @@
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
-import type { HookEvent } from '@agentic-hooks/events'
 import type { AgentInstrumentationConfig } from './agent-events/agent-instrumentation.ts'
-import { warnOnce } from './agent-events/error.ts'
+import { defaultClient } from './agent-events/default-client.ts'
 import { hookEsModules } from './agent-events/esm-hooks.ts'
-import type { Emitter, SessionIdResolver } from './agent-events/recorder.ts'
+import type { SessionIdResolver } from './agent-events/recorder.ts'
 import { isInstrumented } from './agent-events/settings.ts'
 import { AiSdkInstrumentation } from './ai/instrumentation.ts'
 import { AnthropicInstrumentation } from './anthropic/instrumentation.ts'
+import { ClaudeAgentSdkInstrumentation } from './claude-agent-sdk/instrumentation.ts'
 import { GoogleGenAiInstrumentation } from './google-genai/instrumentation.ts'
 import { LangChainInstrumentation } from './langchain/instrumentation.ts'
 import { McpInstrumentation } from './mcp/instrumentation.ts'
 import { OpenAiInstrumentation } from './openai/instrumentation.ts'
 import { OpenAiAgentsInstrumentation } from './openai-agents/instrumentation.ts'
-import type { HookClientOptions } from './options.ts'
 
 /**
  * Importing this file instruments every agent library that the process will load. Events go through the
@@ -23,43 +22,12 @@ import type { HookClientOptions } from './options.ts'
 const INSTRUMENTATIONS = {
   ai: AiSdkInstrumentation,
   anthropic: AnthropicInstrumentation,
+  'claude-agent-sdk': ClaudeAgentSdkInstrumentation,
   'google-genai': GoogleGenAiInstrumentation,
   langchain: LangChainInstrumentation,
   mcp: McpInstrumentation,
   openai: OpenAiInstrumentation,
   'openai-agents': OpenAiAgentsInstrumentation,
-}
-
-const require = createRequire(import.meta.url)
-
-/** Made with the first event: a process without agents never loads the client, nor OpenTelemetry's SDK. */
-class LazyClient implements Emitter {
-  #client: Emitter | undefined
-
-  emit(event: HookEvent): void {
-    this.#client ??= this.#create()
-    this.#client.emit(event)
-  }
-
-  #create(): Emitter {
-    try {
-      const { HookClient } = require(import.meta.filename.endsWith('.ts') ? './client.ts' : './client.js')
-      return new HookClient(clientOptions())
-    } catch (error) {
-      warnOnce(error)
-      return { emit() {} }
-    }
-  }
-}
-
-/** What OpenTelemetry has no variable for; its own (OTEL_EXPORTER_OTLP_*, OTEL_BLRP_*) the client reads itself. */
-function clientOptions(): HookClientOptions {
-  const { AGENTIC_HOOKS_SPOOL: spool, AGENTIC_HOOKS_DURABILITY, AGENTIC_HOOKS_REDACT } = process.env
-  return {
-    ...(spool ? { spool } : {}),
-    ...(AGENTIC_HOOKS_DURABILITY ? { durability: AGENTIC_HOOKS_DURABILITY as 'disk' } : {}),
-    ...(AGENTIC_HOOKS_REDACT === 'false' ? { redact: false } : {}),
-  }
 }
 
 /** AGENTIC_HOOKS_SESSION_RESOLVER: the path of a module whose default export names the session of each call. */
@@ -75,7 +43,7 @@ function sessionIdResolver(): SessionIdResolver | undefined {
 function start(): void {
   const sessionId = sessionIdResolver()
   const config: AgentInstrumentationConfig = {
-    emitter: new LazyClient(),
+    emitter: defaultClient(),
     ...(sessionId ? { sessionId } : {}),
   }
   const instrumentations = Object.entries(INSTRUMENTATIONS)

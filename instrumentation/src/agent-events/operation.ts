@@ -40,14 +40,14 @@ export const OperationKind = {
  */
 export class Operation {
   readonly scope: Scope
+  /** What both of its events say. */
+  readonly identity: Readonly<Record<string, unknown>>
   readonly #kind: OperationKind
-  readonly #identity: Readonly<Record<string, unknown>>
   readonly #emit: (event: HookEvent) => void
   readonly #startedAtMillis = performance.now()
   #open = true
 
   /**
-   * @param identity what both events say, so that each can be read alone
    * @param details what only the started event says
    */
   constructor(
@@ -59,7 +59,7 @@ export class Operation {
   ) {
     this.scope = scope
     this.#kind = kind
-    this.#identity = identity
+    this.identity = identity
     this.#emit = emit
     sessions.add(scope.sessionId, this)
     emit({
@@ -67,10 +67,6 @@ export class Operation {
       sessionId: scope.sessionId,
       data: { ...kind.data, ...identity, ...details },
     })
-  }
-
-  get isOpen(): boolean {
-    return this.#open
   }
 
   complete(data: Record<string, unknown> = {}): void {
@@ -81,12 +77,18 @@ export class Operation {
     this.#emit({
       eventType: this.#kind.completed,
       sessionId: this.scope.sessionId,
-      data: { ...this.#kind.data, ...this.#identity, success: true, duration_ms, ...data },
+      data: { ...this.#kind.data, ...this.identity, success: true, duration_ms, ...data },
     })
   }
 
   fail(error: unknown, data: Record<string, unknown> = {}): void {
     this.complete({ success: false, ...describeError(error), ...data })
+  }
+
+  /** Another event says what became of it. */
+  dismiss(): void {
+    this.#open = false
+    sessions.remove(this.scope.sessionId, this)
   }
 
   /** A stream whose reader went away before its end. */

@@ -2,9 +2,10 @@ import { activeRecorder } from './agent-instrumentation.ts'
 import { isAbort, quietly } from './error.ts'
 import type { Operation } from './operation.ts'
 import { patchMethod } from './patch.ts'
-import type { AgentRecorder, Usage } from './recorder.ts'
+import type { AgentRecorder, ToolCall, Usage } from './recorder.ts'
 import { activeScope, type Scope } from './scope.ts'
 import { observeIterator } from './stream.ts'
+import { runTool } from './tool-function.ts'
 
 /** What a provider's answer says, in the terms of hook events. */
 export interface ModelAnswer {
@@ -63,10 +64,13 @@ export function observeAnswer<Chunk>(
   call: ModelCall,
   iterator: AsyncIterator<Chunk>,
   assembler: AnswerAssembler<Chunk>,
+  signal?: AbortSignal,
 ): AsyncIterableIterator<Chunk> {
   return observeIterator(iterator, call.scope, {
     item: (chunk) => assembler.add(chunk),
-    end: (finished) => (finished ? completeModelCall(call, assembler.answer()) : call.operation.leave()),
+    // An aborted stream of these clients ends as if it were complete.
+    end: (finished) =>
+      finished && !signal?.aborted ? completeModelCall(call, assembler.answer()) : call.operation.leave(),
     error: (error) => failModelCall(call, error),
   })
 }
@@ -80,6 +84,7 @@ interface ApiPromise<T> {
 
 interface Stream<Chunk> {
   iterator: () => AsyncIterator<Chunk>
+  readonly controller?: AbortController
 }
 
 /** How one API of a provider answers, whole and streamed. */
@@ -167,5 +172,34 @@ function observeApiStream<Chunk>(
   assembler: AnswerAssembler<Chunk>,
 ): void {
   const { iterator } = stream
-  stream.iterator = () => observeAnswer(call, iterator.call(stream), assembler)
+  stream.iterator = () => observeAnswer(call, iterator.call(stream), assembler, stream.controller?.signal)
+}
+
+type AnyFunction = (...args: unknown[]) => unknown
+
+/** Watches the tools that a client's runner is given: `property` of each is its function. */
+export function patchToolRunner<Body, Tool extends object>(
+  prototype: object | undefined,
+  method: string,
+  framework: string,
+  tools: (body: Body) => readonly Tool[],
+  property: string & keyof Tool,
+  describe: (tool: Tool, args: readonly unknown[]) => ToolCall,
+): void {
+  patchMethod(prototype, method, (original) => {
+    const runTools = original as unknown as Create<Body>
+    return function (this: object, body: Body, ...rest: unknown[]) {
+      quietly(() => {
+        for (const tool of tools(body)) {
+          patchMethod(tool, property, (run) => {
+            return function (this: unknown, ...args: unknown[]) {
+              const call = () => (run as AnyFunction).apply(this, args)
+              return runTool(activeRecorder(framework), () => describe(tool, args), call)
+            }
+          })
+        }
+      })
+      return runTools.call(this, body, ...rest)
+    }
+  })
 }

@@ -1,5 +1,6 @@
 import { getEnvironmentData, isMainThread, setEnvironmentData, threadId } from 'node:worker_threads'
 import { EventType, type HookEvent, uuidv7 } from '@agentic-hooks/events'
+import { watchExit } from '../exit.ts'
 import type { Operation } from './operation.ts'
 
 type Emit = (event: HookEvent) => void
@@ -89,12 +90,16 @@ class Sessions {
     for (const sessionId of [...this.#open.keys()]) this.complete(sessionId, reason, data)
   }
 
-  /** Before whoever delivers the events gets to see that the process ends, hence at the front of the line. */
+  /** With the first session, hence ahead of the client that its first event makes. */
   #watchExit(): void {
     if (this.#watchesExit) return
     this.#watchesExit = true
-    process.prependListener('beforeExit', (exitCode) => this.completeAll('exit', { exit_code: exitCode }))
-    process.prependListener('exit', (exitCode) => this.completeAll('exit', { exit_code: exitCode }))
+    watchExit({
+      beforeExit: async () => this.completeAll('exit', { exit_code: process.exitCode ?? 0 }),
+      finish: async () => this.completeAll('signal'),
+      secure: () => {},
+      atExit: () => this.completeAll('exit', { exit_code: process.exitCode ?? 0 }),
+    })
   }
 }
 

@@ -11,7 +11,7 @@ export interface StreamObserver<T> {
 /** The same stream, watched; what produces it runs in the given scope. */
 export function observeStream<T>(
   stream: AsyncIterable<T>,
-  scope: Scope,
+  scope: Scope | undefined,
   observer: StreamObserver<T>,
 ): AsyncIterable<T> {
   return { [Symbol.asyncIterator]: () => observeIterator(stream[Symbol.asyncIterator](), scope, observer) }
@@ -19,12 +19,12 @@ export function observeStream<T>(
 
 export function observeIterator<T>(
   iterator: AsyncIterator<T>,
-  scope: Scope,
+  scope: Scope | undefined,
   observer: StreamObserver<T>,
 ): AsyncIterableIterator<T> {
   const step = async (advance: () => Promise<IteratorResult<T>>): Promise<IteratorResult<T>> => {
     try {
-      const result = await scopeStorage.run(scope, advance)
+      const result = await runIn(scope, advance)
       quietly(() => (result.done ? observer.end(true) : observer.item?.(result.value)))
       return result
     } catch (error) {
@@ -39,13 +39,17 @@ export function observeIterator<T>(
     next: (...args) => step(() => iterator.next(...args)),
     async return(value) {
       quietly(() => observer.end(false))
-      const result = await scopeStorage.run(scope, () => iterator.return?.(value))
+      const result = await runIn(scope, () => iterator.return?.(value))
       return result ?? { done: true, value }
     },
     async throw(error) {
       quietly(() => observer.error(error))
       if (!iterator.throw) throw error
-      return await scopeStorage.run(scope, () => iterator.throw!(error))
+      return await runIn(scope, () => iterator.throw!(error))
     },
   }
+}
+
+function runIn<T>(scope: Scope | undefined, run: () => T): T {
+  return scope ? scopeStorage.run(scope, run) : run()
 }

@@ -3,8 +3,8 @@ import {
   type AgentInstrumentationConfig,
   type PatchedModule,
 } from '../agent-events/agent-instrumentation.ts'
-import { type ModelRequest, patchCreate } from '../agent-events/raw-client.ts'
-import { newMessages } from '../agent-events/recorder.ts'
+import { type ModelRequest, patchCreate, patchToolRunner } from '../agent-events/raw-client.ts'
+import { newMessages, type ToolCall } from '../agent-events/recorder.ts'
 import { messages } from './answers.ts'
 
 interface Body {
@@ -19,7 +19,7 @@ interface Exports {
 
 /**
  * Anthropic's client, `@anthropic-ai/sdk` 0.50 and up: model calls through messages, their helpers (stream, parse,
- * toolRunner) and the beta included, also underneath the clients for Bedrock and Vertex.
+ * toolRunner with its tools) and the beta included, also underneath the clients for Bedrock and Vertex.
  */
 export class AnthropicInstrumentation extends AgentInstrumentation {
   constructor(config?: AgentInstrumentationConfig) {
@@ -31,11 +31,27 @@ export class AnthropicInstrumentation extends AgentInstrumentation {
       `resources/${file}.js`,
       `resources/${file}.mjs`,
     ])
-    const patch = ({ Messages }: Exports) => patchCreate(Messages?.prototype, 'anthropic', describe, messages)
+    const patch = ({ Messages }: Exports) => {
+      patchCreate(Messages?.prototype, 'anthropic', describe, messages)
+      patchToolRunner(Messages?.prototype, 'toolRunner', 'anthropic', toolsOf, 'run', describeTool)
+    }
     return [{ name: '@anthropic-ai/sdk', since: '>=0.50.0', testedMajor: 1, files, patch }]
   }
 }
 
 function describe({ model, stream, messages: conversation }: Body): ModelRequest {
   return { model, streaming: stream === true, input: newMessages(conversation) }
+}
+
+interface Tool {
+  readonly name: string
+  readonly run?: unknown
+}
+
+function toolsOf({ tools = [] }: { readonly tools?: readonly Tool[] }): readonly Tool[] {
+  return tools
+}
+
+function describeTool({ name }: Tool, [input, context]: readonly unknown[]): ToolCall {
+  return { name, id: (context as { toolUse?: { id?: string } } | undefined)?.toolUse?.id, input }
 }

@@ -3,7 +3,7 @@ import { plainText } from '../agent-events/conversation.ts'
 import { isAbort } from '../agent-events/error.ts'
 import type { Operation } from '../agent-events/operation.ts'
 import { type AgentRecorder, addUsage, type ToolCall, type Usage } from '../agent-events/recorder.ts'
-import type { Scope } from '../agent-events/scope.ts'
+import { activeScope, type Scope } from '../agent-events/scope.ts'
 import {
   answerOf,
   type Generation,
@@ -55,6 +55,13 @@ const HANDLER_NAME = 'agentic_hooks'
 /** Also one that another copy of this package made. */
 export function isHookEventsHandler(handler: unknown): handler is HookEventsHandler {
   return (handler as { name?: unknown } | undefined)?.name === HANDLER_NAME
+}
+
+const modelCalls = new WeakMap<Scope, Operation>()
+
+/** The model call that started in a scope of its own. */
+export function modelCallIn(scope: Scope): Operation | undefined {
+  return modelCalls.get(scope)
 }
 
 /**
@@ -243,6 +250,8 @@ export class HookEventsHandler {
       provider: text(metadata?.ls_provider),
       input,
     })
+    const around = activeScope()
+    if (around?.inModelCall) modelCalls.set(around, operation)
     const agent = this.#runs.get(parentRunId ?? '')?.agent
     this.#runs.set(runId, { scope, isTool: false, operation, agent })
   }

@@ -1,15 +1,19 @@
 import { activeRecorder } from '../agent-events/agent-instrumentation.ts'
+import { conversationIdIn } from '../agent-events/conversation.ts'
 import { quietly } from '../agent-events/error.ts'
 import { patchMethod } from '../agent-events/patch.ts'
 import { insideModelCall, insideTool } from '../agent-events/recorder.ts'
-import { activeScope, type Scope, scopeStorage } from '../agent-events/scope.ts'
+import { type Scope, scopeStorage } from '../agent-events/scope.ts'
 import { observeIterator } from '../agent-events/stream.ts'
-import { isHookEventsHandler } from './handler.ts'
+import { isHookEventsHandler, modelCallIn } from './handler.ts'
 
 type AsyncMethod = (this: object, ...args: unknown[]) => Promise<unknown>
 type Iterate = (this: object, ...args: unknown[]) => AsyncIterableIterator<unknown>
 
-/** A raw client that a model uses must not report the model's call again. */
+/**
+ * A raw client that a model uses must not report the model's call again; and LangChain tells nobody when a
+ * stream's reader goes away.
+ */
 export function patchChatModel(prototype: object | undefined): void {
   patchMethod(prototype, 'generate', (original) => {
     const generate = original as unknown as AsyncMethod
@@ -24,7 +28,13 @@ export function patchChatModel(prototype: object | undefined): void {
     return function (this: object, ...args: unknown[]) {
       const scope = quietly(() => modelScope(args))
       const iterator = iterate.apply(this, args)
-      return scope ? observeIterator(iterator, scope, { end() {}, error() {} }) : iterator
+      if (!scope) return iterator
+      return observeIterator(iterator, scope, {
+        end: (finished) => {
+          if (!finished) modelCallIn(scope)?.leave()
+        },
+        error() {},
+      })
     }
   })
 }
@@ -43,29 +53,31 @@ export function patchTool(prototype: object | undefined): void {
 
 interface CallConfig {
   readonly callbacks?: unknown
+  readonly metadata?: Readonly<Record<string, unknown>>
+  readonly configurable?: Readonly<Record<string, unknown>>
   readonly toolCall?: { readonly id?: string }
 }
 
 /** The scope of the run that a call belongs to: its callbacks have the handler of that run. */
-function scopeOf(...configs: unknown[]): Scope | undefined {
+function scopeOf(config: CallConfig | undefined, ...otherCallbacks: unknown[]): Scope | undefined {
   const recorder = activeRecorder('langchain')
   if (!recorder) return undefined
-  for (const config of configs) {
-    const callbacks = (config as CallConfig | undefined)?.callbacks ?? config
+  for (const callbacks of [config?.callbacks, config, ...otherCallbacks]) {
     const handlers = (callbacks as { handlers?: unknown } | undefined)?.handlers ?? callbacks
     const handler = Array.isArray(handlers) && handlers.find(isHookEventsHandler)
     if (handler) return handler.scope
   }
-  return activeScope() ?? recorder.scope()
+  const metadata = { ...config?.metadata, ...config?.configurable }
+  return recorder.scope({ conversationId: conversationIdIn(metadata), metadata })
 }
 
 function modelScope(args: readonly unknown[]): Scope | undefined {
-  const scope = scopeOf(...args.slice(1))
+  const scope = scopeOf(args[1] as CallConfig | undefined, args[2])
   return scope && insideModelCall(scope)
 }
 
 function toolScope({ name }: { name: string }, [arg, config]: unknown[]): Scope | undefined {
-  const scope = scopeOf(config)
+  const scope = scopeOf(config as CallConfig | undefined)
   const id = (config as CallConfig | undefined)?.toolCall?.id ?? (arg as { id?: string } | undefined)?.id
   return scope && insideTool(scope, { name, id })
 }

@@ -3,8 +3,8 @@ import {
   type AgentInstrumentationConfig,
   type PatchedModule,
 } from '../agent-events/agent-instrumentation.ts'
-import { type ModelRequest, patchCreate } from '../agent-events/raw-client.ts'
-import { newMessages } from '../agent-events/recorder.ts'
+import { type ModelRequest, patchCreate, patchToolRunner } from '../agent-events/raw-client.ts'
+import { newMessages, type ToolCall } from '../agent-events/recorder.ts'
 import { chatCompletions, responses } from './answers.ts'
 
 interface Body {
@@ -21,7 +21,7 @@ interface Exports {
 
 /**
  * OpenAI's client, `openai` 4.70 and up: model calls through chat completions and responses, their helpers
- * (parse, stream, runTools) included. The calls of an agent library that uses it are left to that library's
+ * (parse, stream, runTools with its tools) included. The calls of an agent library that uses it are left to that library's
  * instrumentation.
  */
 export class OpenAiInstrumentation extends AgentInstrumentation {
@@ -36,8 +36,10 @@ export class OpenAiInstrumentation extends AgentInstrumentation {
       {
         ...openai,
         files: [...both('chat/completions/completions'), ...both('chat/completions')],
-        patch: ({ Completions }: Exports) =>
-          patchCreate(Completions?.prototype, 'openai', describe, chatCompletions),
+        patch: ({ Completions }: Exports) => {
+          patchCreate(Completions?.prototype, 'openai', describe, chatCompletions)
+          patchToolRunner(Completions?.prototype, 'runTools', 'openai', toolsOf, 'function', describeTool)
+        },
       },
       {
         ...openai,
@@ -51,4 +53,24 @@ export class OpenAiInstrumentation extends AgentInstrumentation {
 function describe({ model, stream, messages, input }: Body): ModelRequest {
   const added = messages ? newMessages(messages) : Array.isArray(input) ? newMessages(input) : input
   return { model, streaming: stream === true, input: added }
+}
+
+/** What `runTools` calls: `parse` has turned the arguments into an object where the tool has one. */
+interface ToolFunction {
+  readonly name?: string
+  readonly function?: unknown
+}
+
+function toolsOf({
+  tools = [],
+}: {
+  readonly tools?: readonly { readonly function?: ToolFunction }[]
+}): ToolFunction[] {
+  return tools.flatMap((tool) => (typeof tool.function === 'object' ? [tool.function] : []))
+}
+
+/** The runner does not say which call it serves. */
+function describeTool(tool: ToolFunction, [input]: readonly unknown[]): ToolCall {
+  const { name } = tool.function as { name?: string }
+  return { name: tool.name ?? name ?? 'tool', input }
 }

@@ -1,0 +1,4 @@
+import Anthropic from '@anthropic-ai/sdk'
+import { play } from './scenarios.mjs'
+
+await play(Anthropic)

@@ -1,0 +1,4 @@
+const OpenAI = require('openai')
+const { play } = require('./scenarios.mjs')
+
+play(OpenAI)

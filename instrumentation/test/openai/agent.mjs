@@ -1,0 +1,4 @@
+import OpenAI from 'openai'
+import { play } from './scenarios.mjs'
+
+await play(OpenAI)

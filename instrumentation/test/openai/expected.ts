@@ -1,0 +1,35 @@
+import type { Expected } from '../register/library.ts'
+
+const STARTED = 'agent_request_started(model_call)'
+const COMPLETED = 'agent_request_completed(model_call)'
+const FAILED = `${COMPLETED} failed: 400 the model is down error`
+const LEFT = `${COMPLETED} failed: The stream was left aborted`
+
+/** By scenario, in the order in which they are played. */
+const SCENARIOS = {
+  answers: [STARTED, `${COMPLETED} stop`],
+  asksForTool: [STARTED, `${COMPLETED} tool_calls`],
+  streams: [STARTED, `${COMPLETED} stop`],
+  streamsTool: [STARTED, `${COMPLETED} tool_calls`],
+  helper: [STARTED, `${COMPLETED} stop`],
+  runsTools: [
+    STARTED,
+    `${COMPLETED} tool_calls`,
+    'tool_execution_started weather',
+    'tool_execution_completed weather',
+    STARTED,
+    `${COMPLETED} stop`,
+  ],
+  responds: [STARTED, `${COMPLETED} completed`],
+  respondsInStream: [STARTED, `${COMPLETED} completed`],
+  parallel: [STARTED, STARTED, `${COMPLETED} stop`, FAILED],
+  fails: [STARTED, FAILED],
+  aborted: [STARTED, LEFT],
+  left: [STARTED, LEFT],
+  raw: [STARTED, COMPLETED],
+  withResponse: [STARTED, `${COMPLETED} stop`],
+}
+
+export const expected: Expected = {
+  client: ['session_started', ...Object.values(SCENARIOS).flat(), 'session_completed'],
+}

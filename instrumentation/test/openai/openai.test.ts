@@ -1,0 +1,4 @@
+import { describeLibrary } from '../register/library.ts'
+import { expected } from './expected.ts'
+
+describeLibrary('openai', new URL('./', import.meta.url), expected, { AGENTIC_HOOKS_SESSION_ID: 'client' })
