@@ -4,6 +4,7 @@ import type { ResolvedOptions } from './options.ts'
 export type ConnectionOptions = Pick<ResolvedOptions, 'databaseUrl' | 'connectTimeoutMillis'>
 
 const KEEP_ALIVE_MILLIS = 10_000
+const END_TIMEOUT_MILLIS = 1_000
 /** Connections that read: for queries of people and for health checks. */
 const MAX_READERS = 2
 
@@ -29,11 +30,19 @@ async function connectWith(config: ClientConfig): Promise<Client> {
   return client
 }
 
+/** Ends a connection, also one whose server does not answer any more. */
+export async function disconnect(client: Client): Promise<void> {
+  const timer = setTimeout(() => client.connection.stream.destroy(), END_TIMEOUT_MILLIS)
+  await client.end()
+  clearTimeout(timer)
+}
+
 /** Connections for reading, made when they are needed, with TLS or without as `client` came to be. */
 export function createPool(options: ResolvedOptions, client: Client): Pool {
   const pool = new Pool({
     ...clientConfig(options, client.ssl ? sslModeOf(options.databaseUrl) : 'disable'),
     max: MAX_READERS,
+    allowExitOnIdle: true,
     query_timeout: options.queryTimeoutMillis,
   })
   // A connection that is lost while nobody uses it is replaced by the next query.

@@ -9,7 +9,7 @@ import type {
   StoredEvent,
 } from '@agentic-hooks/events'
 import type { Client, Pool } from 'pg'
-import { connect, createPool } from './connection.ts'
+import { connect, createPool, disconnect } from './connection.ts'
 import { SchemaError, UnavailableError } from './errors.ts'
 import { GroupCommit } from './group-commit.ts'
 import { MaintenanceLoop, maintain } from './maintenance.ts'
@@ -67,7 +67,7 @@ export class PostgresExporter implements Exporter, EventReader {
       else await checkSchema(client)
       this.#pool ??= createPool(this.#options, client)
     } finally {
-      await client.end()
+      await disconnect(client)
     }
   }
 

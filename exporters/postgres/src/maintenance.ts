@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type EventBatch, type Micros, nowMicros } from '@agentic-hooks/events'
 import { type Client, DatabaseError } from 'pg'
-import { connect } from './connection.ts'
+import { connect, disconnect } from './connection.ts'
 import type { ResolvedOptions } from './options.ts'
 import {
   createPartitionSql,
@@ -205,7 +205,7 @@ export class MaintenanceLoop {
       await action(client)
     } finally {
       signal.removeEventListener('abort', abort)
-      await client.end()
+      await disconnect(client)
     }
   }
 }

@@ -1,6 +1,6 @@
 import { nowMicros } from '@agentic-hooks/events'
 import type { Client } from 'pg'
-import { connect } from './connection.ts'
+import { connect, disconnect } from './connection.ts'
 import { maintain, maintenancePlan } from './maintenance.ts'
 import { applyMigrations, BEGIN_MIGRATIONS, migrationSql, pendingMigrations } from './migrations.ts'
 import { type PostgresExporterOptions, type ResolvedOptions, resolveOptions } from './options.ts'
@@ -31,7 +31,7 @@ export async function migrate({ dryRun = false, ...options }: MigrateOptions): P
     await maintain(client, resolved)
     return { migrations: applied.map(label), sql: null }
   } finally {
-    await client.end()
+    await disconnect(client)
   }
 }
 

@@ -11,6 +11,13 @@ export interface Rows {
   readonly boundBytes: number
 }
 
+/** Some of the rows on their own. */
+export function partOf(rows: Rows, events: readonly EventRecord[]): Rows {
+  const origins = new Set(events.map(({ origin }) => origin))
+  const resources = new Map([...rows.resources].filter(([origin]) => origins.has(origin)))
+  return { ...rows, events, resources, boundBytes: boundBytes(events) }
+}
+
 /** A batch from its `export` to the answer. */
 export class PendingBatch {
   readonly rows: Rows

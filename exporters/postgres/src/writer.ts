@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { EventRecord } from '@agentic-hooks/events'
-import { connect } from './connection.ts'
+import { connect, disconnect } from './connection.ts'
 import { UnavailableError } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
-import type { PendingBatch, Rows } from './pending-batch.ts'
+import { type PendingBatch, partOf, type Rows } from './pending-batch.ts'
 import type { KnownResources } from './resources.ts'
 import { prepareSession } from './session.ts'
 import { lineOf, remedyOf } from './sqlstate.ts'
@@ -58,10 +58,10 @@ export class Writer {
     try {
       await prepareSession(client, this.#options)
     } catch (error) {
-      await client.end()
+      await disconnect(client)
       throw error
     }
-    if (this.#closing.signal.aborted) return client.end()
+    if (this.#closing.signal.aborted) return disconnect(client)
     const store = new EventStore(client)
     client.once('end', () => this.#lose(store, new UnavailableError('the connection was closed')))
     client.once('error', (error) => this.#lose(store, UnavailableError.from(error)))
@@ -85,7 +85,7 @@ export class Writer {
     this.#closing.abort()
     const store = this.#store
     this.#store = null
-    await store?.client.end()
+    if (store) await disconnect(store.client)
   }
 
   async #storeGroup(group: readonly PendingBatch[]): Promise<void> {
@@ -118,7 +118,7 @@ export class Writer {
       const rest: readonly EventRecord[] = refused ? events.toSpliced(events.indexOf(refused), 1) : events
       const middle = rest.length >>> 1
       for (const half of [rest.slice(0, middle), rest.slice(middle)]) {
-        if (half.length > 0) await this.#isolate(batch, { ...rows, events: half })
+        if (half.length > 0) await this.#isolate(batch, partOf(rows, half))
       }
     }
   }
