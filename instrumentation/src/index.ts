@@ -1,4 +1,5 @@
 export { EventType, type HookEvent } from '@agentic-hooks/events'
+export { type InstrumentToolOptions, instrumentTool } from './agent-events/instrument-tool.ts'
 export { InMemoryExporter, JsonlFileExporter, NullExporter } from './backends.ts'
 export { type ClientStats, type FlushResult, HookClient } from './client.ts'
 export type { Drop, DropReason } from './drops.ts'

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
-import type { OnRequireFn } from 'require-in-the-middle'
 import { quietly } from '../agent-events/error.ts'
 
-type Hook = new (modules: string[], options: { internals: boolean }, onRequire: OnRequireFn) => unknown
+type OnRequire = <T>(exports: T) => T
+type Hook = new (modules: string[], options: { internals: boolean }, onRequire: OnRequire) => unknown
 
 /** Calls `patch` with the exports of a file inside a package when it is first required. */
 export function onRequire(file: string, patch: (exports: never) => void): void {
