@@ -13,7 +13,7 @@ COPY receiver/package.json receiver/
 FROM manifests AS build
 RUN npm ci --no-audit --no-fund
 COPY . .
-RUN npm run build
+RUN npx tsc -b receiver/tsconfig.build.json
 
 FROM manifests AS dependencies
 RUN npm ci --no-audit --no-fund --omit=dev --omit=optional --workspace receiver
@@ -29,7 +29,7 @@ COPY --from=build /app/exporters/postgres/package.json exporters/postgres/
 COPY --from=build /app/exporters/postgres/dist exporters/postgres/dist
 COPY --from=build /app/receiver/package.json receiver/
 COPY --from=build /app/receiver/dist receiver/dist
-COPY deploy/docker/healthcheck.js ./
+COPY deploy/docker/healthcheck.mjs ./
 # The only folder that is written to, and only by the JSONL exporter and the spool.
 RUN mkdir /data && chown node:node /data
 ENV NODE_ENV=production \
@@ -39,5 +39,5 @@ ENV NODE_ENV=production \
 USER node
 VOLUME /data
 EXPOSE 4318
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["node", "healthcheck.js"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["node", "healthcheck.mjs"]
 ENTRYPOINT ["node", "receiver/dist/main.js"]

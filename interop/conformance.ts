@@ -9,6 +9,7 @@ import {
 } from '../receiver/test/conformance/cases.ts'
 import { assertKeeps } from '../receiver/test/conformance/check.ts'
 import { type HttpAnswer, send } from '../receiver/test/support/http.ts'
+import { decodeLogsResponse, decodeStatus } from '../receiver/test/support/otlp.ts'
 import { startTestReceiver } from '../receiver/test/support/receiver.ts'
 import { collectorVersion, startCollector } from './collector.ts'
 
@@ -103,46 +104,62 @@ function isKept(assert: () => void): boolean {
   }
 }
 
+/** What of an answer is the same every time. */
 function describe({ status, headers, body }: HttpAnswer, stored: number): string {
-  const type = headers['content-type']?.replace('application/', '') ?? 'no Content-Type'
+  const type = headers['content-type'] ?? 'no Content-Type'
   const notes = [
-    body.byteLength === 0
-      ? 'empty'
-      : type.startsWith('json')
-        ? shorten(body.toString())
-        : `${body.byteLength} bytes`,
-    ...(headers['retry-after'] ? [`Retry-After: ${headers['retry-after']}`] : []),
+    type.replace('application/', ''),
+    describeBody(status, type, body),
+    ...(headers['retry-after'] ? ['Retry-After'] : []),
     ...(headers.allow ? [`Allow: ${headers.allow}`] : []),
     ...(stored ? [`${stored} stored`] : []),
   ]
-  return `${status} ${type}, ${notes.join(', ')}`
+  return `${status}: ${notes.join(', ')}`
 }
 
-const MAX_BODY_LENGTH = 60
-
-function shorten(text: string): string {
-  const line = text.trim().replaceAll(/\s+/g, ' ')
-  return `\`${line.length > MAX_BODY_LENGTH ? `${line.slice(0, MAX_BODY_LENGTH)}…` : line}\``
+function describeBody(status: number, type: string, body: Buffer): string {
+  if (body.byteLength === 0) return 'empty'
+  const isJson = type.startsWith('application/json')
+  if (!isJson && !type.startsWith('application/x-protobuf')) return 'text'
+  if (status >= 400) return `Status ${(isJson ? JSON.parse(body.toString()) : decodeStatus(body)).code}`
+  const { partialSuccess } = isJson ? JSON.parse(body.toString()) : decodeLogsResponse(body)
+  if (!partialSuccess) return '`{}`'
+  return partialSuccess.rejectedLogRecords
+    ? `partial_success of ${partialSuccess.rejectedLogRecords}`
+    : EMPTY_PARTIAL
 }
+
+const EMPTY_PARTIAL = 'an empty partial_success'
 
 export function toPage(comparisons: readonly Comparison[], version: string): string {
-  const kept = comparisons.filter(({ collector }) => collector.keeps).length
-  const cell = ({ keeps, answer }: Verdict) => (keeps ? 'the same' : `**${answer}**`).replaceAll('|', '\\|')
+  const collectorKeeps = comparisons.filter(({ collector }) => collector.keeps).length
+  const isHarmless = ({ receiver, collector }: Comparison) =>
+    collector.answer === receiver.answer.replace(/`\{\}`|empty/, EMPTY_PARTIAL)
+  const harmless = comparisons.filter(isHarmless).length
+  const cell = (comparison: Comparison) => {
+    const { keeps, answer } = comparison.collector
+    return keeps ? 'the same' : isHarmless(comparison) ? answer : `**${answer}**`
+  }
+  const rows = comparisons.map(
+    (comparison) => `| ${comparison.rule} | ${comparison.receiver.answer} | ${cell(comparison)} |`,
+  )
   return `# Conformance to OTLP/HTTP
 
-Every rule below is a case of \`receiver/test/conformance/cases.ts\`; the test that shows it is the one of the same
-name in \`receiver/test/conformance/otlp-http.test.ts\`. \`npm run conformance\` sends each to the receiver and to a
-real OpenTelemetry Collector (${version}) and writes this page; \`npm run test:interop\` fails when it is out of date.
+Every rule below is a case of \`receiver/test/conformance/cases.ts\`; the test that shows it has the same name in
+\`receiver/test/conformance/otlp-http.test.ts\`. \`npm run conformance\` sends each case to the receiver and to a real
+OpenTelemetry Collector (${version}) and writes this page; \`npm run test:interop\` fails when it is out of date.
 
-The Collector runs with the same limit on bodies and without its queue, so that it can tell what became of the
-events, and forwards to a receiver like ours. With its queue, as it is configured by default, it answers 200 before
-anything is stored, also in the cases where storage fails.
+The Collector runs with the same limit on bodies, and without its queue: so it can tell what became of the events,
+which it forwards to a receiver like ours. With its queue, as it is configured by default, it answers 200 before
+anything is stored, also where storage fails.
 
-${comparisons.length} rules: the receiver keeps ${comparisons.filter(({ receiver }) => receiver.keeps).length}, the Collector ${kept}.
+Of ${comparisons.length} rules the receiver keeps ${comparisons.filter(({ receiver }) => receiver.keeps).length} and the Collector ${collectorKeeps}. In ${harmless} more it sets partial_success, empty,
+where the specification wants it unset: no client minds. The rest is in bold. "Status 3" is a google.rpc.Status
+with that code, in the encoding that the answer's Content-Type names.
 
-| Rule | The receiver's answer | The Collector's |
+| Rule | The receiver | The Collector |
 |---|---|---|
-${comparisons.map(({ rule, receiver, collector }) => `| ${rule} | ${receiver.answer.replaceAll('|', '\\|')} | ${cell(collector)} |`).join('\n')}
+${rows.join('\n')}
 `
 }
 
