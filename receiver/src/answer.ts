@@ -3,17 +3,21 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 /** A client that is told off in the middle of its body may take so long to notice. */
 const LINGER_MILLIS = 5_000
 
+/** Text where possible: Node writes it together with the headers, bytes and even no bytes in a second buffer. */
+export type Body = string | Buffer
+
 export function answer(
   request: IncomingMessage,
   response: ServerResponse,
   status: number,
   contentType: string,
-  body: Buffer,
+  body: Body,
   headers: OutgoingHttpHeaders = {},
 ): void {
   if (response.headersSent || response.destroyed) return
-  response.writeHead(status, { 'content-type': contentType, 'content-length': body.byteLength, ...headers })
-  if (request.complete) response.end(body)
+  const length = Buffer.byteLength(body)
+  response.writeHead(status, { 'content-type': contentType, 'content-length': length, ...headers })
+  if (request.complete) response.end(length ? body : undefined)
   else answerEarly(request, response, body)
 }
 
@@ -21,7 +25,7 @@ export function answer(
  * Answers before the client has sent everything. Closing now would reset the connection and with it the answer,
  * so the rest of the body is read and thrown away, for a while.
  */
-function answerEarly(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
+function answerEarly(request: IncomingMessage, response: ServerResponse, body: Body): void {
   response.write(body)
   const timer = setTimeout(() => request.destroy(), LINGER_MILLIS)
   request.on('end', () => response.end())

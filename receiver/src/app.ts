@@ -5,21 +5,25 @@ import helmet from 'helmet'
 import type { Logger } from 'pino'
 import { answer } from './answer.ts'
 import type { Authenticator } from './auth.ts'
+import type { Config } from './config.ts'
 import { NotFoundError, toFailure } from './failures.ts'
 import type { Health } from './health.ts'
 import type { Intake } from './intake.ts'
 import { mediaType } from './media-type.ts'
 import type { Metrics } from './metrics.ts'
 import { jsonAnswers, protobufAnswers } from './otlp-response.ts'
-import { restAnswers, restBatch, restEvent } from './routes/events.ts'
+import { restBatch, restEvent } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
+import { hookRoutes } from './routes/hooks.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { otlpLogs } from './routes/otlp-logs.ts'
+import { restAnswers } from './routes/rest-answers.ts'
 
 /** How long a browser remembers that it may post; they cap it at some hours. */
 const CORS_MAX_AGE_SECONDS = 7_200
 
-export interface AppParts {
+export interface AppParts
+  extends Pick<Config, 'adminPort' | 'corsOrigins' | 'hookTimeoutMillis' | 'tlsCertFile'> {
   readonly intake: Intake
   readonly authenticator: Authenticator
   readonly health: Health
@@ -27,24 +31,22 @@ export interface AppParts {
   readonly log: Logger
   /** Names the exporters, as in `postgres,jsonl`. */
   readonly storage: string
-  readonly tls: boolean
-  readonly corsOrigins: readonly string[]
-  /** /metrics and /health are served by the admin app instead. */
-  readonly separateAdmin: boolean
 }
 
 /** Everything on PORT. */
 export function createListener(parts: AppParts): RequestListener {
   const { intake, authenticator, health, metrics, storage, log } = parts
+  const hasAdminPort = parts.adminPort !== undefined
   const logs = otlpLogs(intake)
   const app = createApp()
   app.all('/v1/logs', logs)
   app.all('/events', restEvent(intake))
   app.all('/events/batch', restBatch(intake))
-  app.use(pageHeaders(parts.tls))
-  if (!parts.separateAdmin) app.use(healthRoutes(health, storage))
+  app.use(hookRoutes(intake, parts.hookTimeoutMillis))
+  app.use(pageHeaders(parts))
+  if (!hasAdminPort) app.use(healthRoutes(health, storage))
   app.use(requireToken(authenticator))
-  if (!parts.separateAdmin) app.use(metricsRoutes(metrics))
+  if (!hasAdminPort) app.use(metricsRoutes(metrics))
   finish(app, log)
   return withCors(parts.corsOrigins, (request, response) => {
     // The one hot route goes around express (docs/decisions/0020).
@@ -54,9 +56,10 @@ export function createListener(parts: AppParts): RequestListener {
 }
 
 /** Everything on ADMIN_PORT. */
-export function createAdminListener({ health, metrics, storage, log, tls }: AppParts): RequestListener {
+export function createAdminListener(parts: AppParts): RequestListener {
+  const { health, metrics, storage, log } = parts
   const app = createApp()
-  app.use(pageHeaders(tls))
+  app.use(pageHeaders(parts))
   app.use(healthRoutes(health, storage))
   app.use(metricsRoutes(metrics))
   finish(app, log)
@@ -70,13 +73,14 @@ function createApp(): Express {
   return app
 }
 
-function withCors(origins: readonly string[], listener: RequestListener): RequestListener {
-  if (origins.length === 0) return listener
+function withCors(origins: readonly string[] | undefined, listener: RequestListener): RequestListener {
+  if (!origins?.length) return listener
   const middleware = cors({ origin: [...origins], methods: ['POST'], maxAge: CORS_MAX_AGE_SECONDS })
   return (request, response) => middleware(request, response, () => listener(request, response))
 }
 
-function pageHeaders(tls: boolean): RequestHandler {
+function pageHeaders({ tlsCertFile }: AppParts): RequestHandler {
+  const tls = tlsCertFile !== undefined
   return helmet({
     contentSecurityPolicy: { directives: { upgradeInsecureRequests: tls ? [] : null } },
     strictTransportSecurity: tls,

@@ -44,9 +44,11 @@ export class Health {
 
 async function reasonOf(exporter: Exporter): Promise<string | null> {
   try {
-    await withTimeout(exporter.health(), CHECK_TIMEOUT_MILLIS, `no answer in ${CHECK_TIMEOUT_MILLIS} ms`)
+    await withTimeout(exporter.health(), CHECK_TIMEOUT_MILLIS, noAnswer)
     return null
   } catch (error) {
     return `${exporter.name}: ${error instanceof Error ? error.message : String(error)}`
   }
 }
+
+const noAnswer = () => new Error(`no answer in ${CHECK_TIMEOUT_MILLIS} ms`)

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type ExportResult, type Micros, nowMicros } from '@agentic-hooks/events'
+import { type EventBatch, type ExportResult, type Micros, nowMicros } from '@agentic-hooks/events'
 import type { Logger } from 'pino'
 import type { Admission, Ticket } from './admission.ts'
-import { answer } from './answer.ts'
+import { answer, type Body } from './answer.ts'
 import type { Authenticator } from './auth.ts'
 import { decompress, readBody } from './body.ts'
 import type { DecodedRequest, DecodeLimits } from './decode/decoded-request.ts'
@@ -16,6 +16,7 @@ import {
 import type { Metrics, Protocol } from './metrics.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { RateLimit } from './rate-limit.ts'
+import { withTimeout } from './timeout.ts'
 
 /** One way in: how its bodies are read and its answers written. */
 export interface Way {
@@ -24,12 +25,14 @@ export interface Way {
   readonly contentType: string
   /** Its clients repeat what they got no answer to, so a batch whose client has left is given up. */
   readonly clientsRetry: boolean
+  /** Its clients wait for no longer than this; then storing goes on without them. Default: as long as it takes. */
+  readonly storeWithinMillis?: number
   /** Throws an UnsupportedMediaError where the body, of which nothing is read yet, is of no known type. */
   accept(request: IncomingMessage): void
   decode(body: Uint8Array, receivedAtMicros: Micros, limits: DecodeLimits): DecodedRequest
   /** The answer once everything that can be stored is durable. */
-  encodeResult(result: ExportResult): { status: number; body: Buffer }
-  encodeFailure(failure: Failure): Buffer
+  encodeResult(result: ExportResult): { status: number; body: Body }
+  encodeFailure(failure: Failure): Body
 }
 
 export interface IntakeOptions {
@@ -73,7 +76,7 @@ export class Intake {
   }
 
   async #receive(request: IncomingMessage, response: ServerResponse, way: Way): Promise<ExportResult> {
-    const { authenticator, rateLimit, admission, pipeline, metrics } = this.#options
+    const { authenticator, rateLimit, admission, metrics } = this.#options
     if (request.method !== 'POST') throw new MethodNotAllowedError(request.method, 'POST')
     const client = authenticator.check(request)
     way.accept(request)
@@ -88,7 +91,7 @@ export class Intake {
     const counted = metrics.protocol(way.protocol)
     counted.received(batch.events.length + rejected.length)
     try {
-      const result = await pipeline.store(batch, ticket)
+      const result = await this.#store(batch, ticket, way)
       counted.stored(result, rejected.length)
       return rejected.length ? { ...result, rejected: [...rejected, ...result.rejected] } : result
     } catch (error) {
@@ -108,5 +111,14 @@ export class Intake {
       ticket.leave()
       throw error
     }
+  }
+
+  async #store(batch: EventBatch, ticket: Ticket, { storeWithinMillis }: Way): Promise<ExportResult> {
+    const { admission, pipeline } = this.#options
+    const stored = pipeline.store(batch, ticket)
+    if (storeWithinMillis === undefined) return stored
+    const tooLate = () =>
+      new UnavailableError(`storage did not answer in ${storeWithinMillis} ms`, admission.retryAfterSeconds())
+    return withTimeout(stored, storeWithinMillis, tooLate)
   }
 }

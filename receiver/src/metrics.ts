@@ -126,6 +126,7 @@ export class Metrics {
         refused.labels(protocol),
         sizes.labels(protocol),
       ]
+      const durationsHere: Record<number, Histogram.Internal<'protocol' | 'code'>> = {}
       for (const counter of [receivedHere, acceptedHere, duplicateHere, rejectedHere, refusedHere])
         counter.inc(0)
       return {
@@ -133,13 +134,17 @@ export class Metrics {
           receivedHere.inc(events)
           sizesHere.observe(events)
         },
-        stored(result, rejectedWhileDecoding) {
-          acceptedHere.inc(result.stored + result.duplicates)
-          duplicateHere.inc(result.duplicates)
-          rejectedHere.inc(result.rejected.length + rejectedWhileDecoding)
+        stored({ stored, duplicates, rejected }, rejectedWhileDecoding) {
+          acceptedHere.inc(stored + duplicates)
+          if (duplicates) duplicateHere.inc(duplicates)
+          if (rejected.length + rejectedWhileDecoding)
+            rejectedHere.inc(rejected.length + rejectedWhileDecoding)
         },
         refused: (events) => refusedHere.inc(events),
-        answered: (status, millis) => durations.labels(protocol, String(status)).observe(millis / 1000),
+        answered(status, millis) {
+          durationsHere[status] ??= durations.labels(protocol, String(status))
+          durationsHere[status].observe(millis / 1000)
+        },
       }
     }
     return Object.fromEntries(PROTOCOLS.map((protocol) => [protocol, of(protocol)])) as Record<

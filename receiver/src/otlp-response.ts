@@ -5,12 +5,12 @@ import type { Failure } from './failures.ts'
 export const jsonAnswers = {
   contentType: 'application/json',
   encodeResult({ rejected }: ExportResult) {
-    if (rejected.length === 0) return { status: 200, body: EMPTY_JSON }
+    if (rejected.length === 0) return { status: 200, body: '{}' }
     const partialSuccess = { rejectedLogRecords: String(rejected.length), errorMessage: describe(rejected) }
-    return { status: 200, body: Buffer.from(JSON.stringify({ partialSuccess })) }
+    return { status: 200, body: JSON.stringify({ partialSuccess }) }
   },
   encodeFailure({ status, message }: Failure) {
-    return Buffer.from(JSON.stringify({ code: grpcCode(status), message }))
+    return JSON.stringify({ code: grpcCode(status), message })
   },
 }
 
@@ -18,7 +18,7 @@ export const jsonAnswers = {
 export const protobufAnswers = {
   contentType: 'application/x-protobuf',
   encodeResult({ rejected }: ExportResult) {
-    if (rejected.length === 0) return { status: 200, body: EMPTY }
+    if (rejected.length === 0) return { status: 200, body: '' }
     const partialSuccess = [...varintField(1, rejected.length), ...textField(2, describe(rejected))]
     return { status: 200, body: Buffer.from(bytesField(1, partialSuccess)) }
   },
@@ -27,8 +27,6 @@ export const protobufAnswers = {
   },
 }
 
-const EMPTY = Buffer.alloc(0)
-const EMPTY_JSON = Buffer.from('{}')
 const DESCRIBED_REJECTIONS = 10
 
 /** As in `2 rejected: <event id>: <reason>; <event id>: <reason>`, for the client's log. */

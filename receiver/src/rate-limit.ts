@@ -11,6 +11,11 @@ export class RateLimit {
   /** By client, the millisecond in which its bucket is full again; in the order of use. */
   readonly #fullAtMillis = new Map<string, number>()
 
+  /** Null without a limit. */
+  static of(eventsPerSecond: number | undefined): RateLimit | null {
+    return eventsPerSecond === undefined ? null : new RateLimit(eventsPerSecond)
+  }
+
   constructor(eventsPerSecond: number) {
     this.#eventsPerSecond = eventsPerSecond
   }

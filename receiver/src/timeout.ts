@@ -1,15 +1,24 @@
 /**
  * The promise's result if it comes in time.
- * @throws the promise's error, or one with `message`
+ * @throws the promise's error, or that of `tooLate`
  */
-export async function withTimeout<T>(promise: Promise<T>, millis: number, message: string): Promise<T> {
+export async function withTimeout<T>(promise: Promise<T>, millis: number, tooLate: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(message)), Math.max(millis, 0))
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(tooLate()), Math.max(millis, 0))
   })
   try {
-    return await Promise.race([promise, tooLate])
+    return await Promise.race([promise, timeout])
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** Whether the promise settles in time. */
+export function settlesWithin(promise: Promise<unknown>, millis: number): Promise<boolean> {
+  const settled = promise.then(
+    () => true,
+    () => true,
+  )
+  return withTimeout(settled, millis, () => new Error()).catch(() => false)
 }

@@ -1,0 +1,32 @@
+import type { ExportResult } from '@agentic-hooks/events'
+import { Router } from 'express'
+import { decodeHook } from '../hooks/hook-mapping.ts'
+import { HOOK_MAPPINGS } from '../hooks/hooks.ts'
+import type { Intake, Way } from '../intake.ts'
+import { acceptJson, describeRejections, restAnswers } from './rest-answers.ts'
+
+/**
+ * POST /hooks/AGENT, as coding agents post their hooks. The agent waits for the answer and goes on whatever it
+ * is, so it comes within `hookTimeoutMillis`. A body beside 200 would be taken for a decision: it stays empty.
+ */
+export function hookRoutes(intake: Intake, hookTimeoutMillis: number): Router {
+  const router = Router()
+  for (const mapping of HOOK_MAPPINGS) {
+    const way: Way = {
+      protocol: 'hook',
+      clientsRetry: false,
+      storeWithinMillis: hookTimeoutMillis,
+      accept: acceptJson,
+      decode: decodeHook(mapping),
+      ...restAnswers,
+      encodeResult,
+    }
+    router.all(`/hooks/${mapping.agent}`, (request, response) => intake.serve(request, response, way))
+  }
+  return router
+}
+
+function encodeResult({ rejected }: ExportResult): { status: number; body: string } {
+  if (rejected.length === 0) return { status: 200, body: '' }
+  return { status: 422, body: JSON.stringify({ detail: describeRejections(rejected) }) }
+}

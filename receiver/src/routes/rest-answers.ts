@@ -1,0 +1,54 @@
+import type { IncomingMessage } from 'node:http'
+import type { ExportResult, Rejection } from '@agentic-hooks/events'
+import { type Failure, UnsupportedMediaError } from '../failures.ts'
+import { mediaType } from '../media-type.ts'
+
+/** An error as FastAPI writes it, which the original service's clients know. */
+interface ErrorDetail {
+  readonly type: 'missing' | 'value_error'
+  readonly loc: readonly (string | number)[]
+  readonly msg: string
+}
+
+/** How everything that is not OTLP answers. */
+export const restAnswers = { contentType: 'application/json', encodeResult, encodeFailure }
+
+/** Of another type, any web page could post here: browsers ask first (CORS) for this one. */
+export function acceptJson(request: IncomingMessage): void {
+  if (mediaType(request) === 'application/json') return
+  throw new UnsupportedMediaError('send the header Content-Type: application/json')
+}
+
+export function describeRejections(rejected: readonly Rejection[]): ErrorDetail[] {
+  return rejected.map(({ eventId, reason }) => ({ type: 'value_error', loc: ['body', eventId], msg: reason }))
+}
+
+/** 202 also where some events were rejected, by name; 422 where all of them were. */
+function encodeResult({ stored, duplicates, rejected }: ExportResult): { status: number; body: string } {
+  const accepted = stored + duplicates
+  if (rejected.length === 0) {
+    return { status: 202, body: JSON.stringify({ accepted, message: 'Events accepted' }) }
+  }
+  const detail = describeRejections(rejected)
+  if (accepted === 0) return { status: 422, body: JSON.stringify({ detail }) }
+  const message = `${rejected.length} events rejected`
+  return { status: 202, body: JSON.stringify({ accepted, message, detail }) }
+}
+
+function encodeFailure({ message, fields }: Failure): string {
+  if (!fields) return JSON.stringify({ detail: message })
+  const detail = fields.map(
+    ({ path, message }): ErrorDetail => ({
+      type: message === 'is required' ? 'missing' : 'value_error',
+      loc: ['body', ...locOf(path)],
+      msg: message,
+    }),
+  )
+  return JSON.stringify({ detail })
+}
+
+/** `3.session_id` as 3 and `session_id`. */
+function locOf(path: string): (string | number)[] {
+  const parts = path === '' ? [] : path.split('.')
+  return parts.map((part) => (/^\d+$/.test(part) ? Number(part) : part))
+}

@@ -1,0 +1,128 @@
+import { batchOf, decodeLine, type EventBatch, type ExportResult } from '@agentic-hooks/events'
+import { SinkExporter, sampleRecord } from '@agentic-hooks/events/testing'
+import { describe, expect, it, vi } from 'vitest'
+import {
+  type Ledger,
+  type PowerFailure,
+  powerFailures,
+  seededRandom,
+  type Workload,
+} from '../../exporters/jsonl/test/power-failure.ts'
+import type { SimulatedDisk } from '../../exporters/jsonl/test/simulated-disk.ts'
+import { Spool } from '../src/spool.ts'
+import { decodeFrames } from '../src/spool-frames.ts'
+
+const DIRECTORY = '/data/spool/sink'
+const never = new AbortController().signal
+
+/** Stores for good what it stores, and takes no poison. */
+class LedgerSink extends SinkExporter {
+  readonly #ledger: Ledger
+
+  constructor(ledger: Ledger) {
+    super()
+    this.#ledger = ledger
+    this.fail()
+  }
+
+  override async export(batch: EventBatch, signal: AbortSignal): Promise<ExportResult> {
+    const result = await super.export(batch, signal)
+    const rejected = new Set(result.rejected.map(({ eventId }) => eventId))
+    for (const { eventId } of batch.events) if (!rejected.has(eventId)) this.#ledger.storedElsewhere(eventId)
+    return result
+  }
+}
+
+function newSpool(sink: SinkExporter, fileSystem: SimulatedDisk): Spool {
+  const logger = { info() {}, warn() {} }
+  return new Spool(sink, { directory: DIRECTORY, fileSystem, logger, maxRetryMillis: 5 })
+}
+
+/** Two batches for an exporter that is down, which then takes all but one event, and two more. */
+const fromNothing: Workload = async (disk, ledger) => {
+  const sink = new LedgerSink(ledger)
+  const spool = newSpool(sink, disk)
+  await spool.start()
+  const send = async (eventType: string) => {
+    const record = sampleRecord({ eventType })
+    await spool.export(batchOf([record]), never)
+    ledger.acknowledged(record.eventId)
+  }
+  await send('good')
+  await send('poison')
+  sink.recover()
+  sink.reject(({ eventType }) => (eventType === 'poison' ? 'no poison' : null))
+  await vi.waitFor(() => expect(spool.status.events).toBe(0))
+  sink.fail()
+  await send('good')
+  await send('good')
+  await spool.shutdown()
+}
+
+/** A process before us made the folders and was killed before it synced any of them. */
+const afterKill: Workload = async (disk, ledger) => {
+  await disk.mkdir(DIRECTORY, { recursive: true })
+  await fromNothing(disk, ledger)
+}
+
+function keptIds(image: SimulatedDisk): Set<string> {
+  const ids = new Set<string>()
+  for (const path of image.paths()) {
+    if (path.endsWith('.spool')) {
+      for (const { events } of decodeFrames(image.content(path)).batches) {
+        for (const { eventId } of events) ids.add(eventId)
+      }
+    }
+    if (path.endsWith('rejected.jsonl')) {
+      for (const line of image.content(path).toString().split('\n')) {
+        try {
+          ids.add(decodeLine(line).eventId)
+        } catch {
+          // A torn line.
+        }
+      }
+    }
+  }
+  return ids
+}
+
+function hasLoss({ image, expected }: PowerFailure): boolean {
+  const kept = keptIds(image)
+  return [...expected].some((eventId) => !kept.has(eventId))
+}
+
+describe.each([
+  ['from nothing', fromNothing],
+  ['after a process that was killed', afterKill],
+])('when the power fails while the spool fills and drains, %s', (_, workload) => {
+  it('loses no acknowledged event at any moment', async () => {
+    const { failures } = await powerFailures(workload, { random: seededRandom(1) })
+    expect(failures.length).toBeGreaterThan(100)
+    expect(failures.filter(hasLoss)).toEqual([])
+  })
+
+  it('starts again from whatever is found, and stores every acknowledged event', async () => {
+    const { failures } = await powerFailures(workload, { random: seededRandom(2) })
+    for (const { image, expected } of failures) {
+      // Its holder ended with the power; here it is this very process.
+      await image.unlink(`${DIRECTORY}.lock`).catch(() => {})
+      const rejected = keptIds(image)
+      const sink = new SinkExporter()
+      const spool = newSpool(sink, image)
+      await spool.start()
+      await vi.waitFor(() => expect(spool.status.events).toBe(0))
+      const stored = new Set(sink.records.map(({ eventId }) => eventId))
+      for (const eventId of expected) expect(stored.has(eventId) || rejected.has(eventId)).toBe(true)
+      await spool.shutdown()
+    }
+  })
+
+  it('would lose one without any single sync call', async () => {
+    const { syncs } = await powerFailures(workload)
+    expect(new Set(syncs)).toContain(`${DIRECTORY}/rejected.jsonl`)
+    for (const [ignoredSync, path] of syncs.entries()) {
+      const { failures } = await powerFailures(workload, { ignoredSync, random: seededRandom(3) })
+      expect(failures.some(hasLoss), `sync ${ignoredSync}, of ${path}, is needed`).toBe(true)
+    }
+  })
+})
