@@ -6,7 +6,13 @@ import {
   type Micros,
   parseJson,
 } from '@agentic-hooks/events'
-import { type DecodedRequest, UndecodableError } from './decoded-request.ts'
+import {
+  DEFAULT_LIMITS,
+  type DecodedRequest,
+  type DecodeLimits,
+  TooManyRecordsError,
+  UndecodableError,
+} from './decoded-request.ts'
 
 /** Whoever gets as many wrong has one mistake in all of them; listing each would only cost time. */
 const MAX_ERRORS = 100
@@ -25,10 +31,15 @@ export function decodeRestEvent(body: Uint8Array, receivedAtMicros: Micros): Dec
  * @throws UndecodableError when the body is not JSON
  * @throws InvalidEventError that lists wrong fields of every event, at most some 100, as in `3.session_id`
  */
-export function decodeRestBatch(body: Uint8Array, receivedAtMicros: Micros): DecodedRequest {
+export function decodeRestBatch(
+  body: Uint8Array,
+  receivedAtMicros: Micros,
+  { maxRecords }: DecodeLimits = DEFAULT_LIMITS,
+): DecodedRequest {
   const values = parseBody(body)
   if (!Array.isArray(values))
     throw new InvalidEventError([{ path: '', message: 'must be an array of events' }])
+  if (values.length > maxRecords) throw new TooManyRecordsError(maxRecords)
   const events: EventRecord[] = []
   const errors: FieldError[] = []
   for (const [index, value] of values.entries()) {
