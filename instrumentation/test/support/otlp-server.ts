@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
-import { nowMicros, type StoredEvent, toHookEvent } from '@agentic-hooks/events'
+import { nowMicros, type Rejection, type StoredEvent, toHookEvent } from '@agentic-hooks/events'
 import { decodeOtlpJson } from '../../../receiver/src/decode/otlp-json.ts'
 import { decodeOtlpProtobuf } from '../../../receiver/src/decode/otlp-protobuf.ts'
 
@@ -12,6 +12,9 @@ export interface ReceivedRequest {
   readonly headers: IncomingMessage['headers']
   readonly bytes: number
   readonly events: readonly StoredEvent[]
+  readonly rejections: readonly Rejection[]
+  /** The `data` of each event as the receiver would store it. */
+  readonly dataJson: readonly string[]
 }
 
 /** Answers one request. Returns how many of its events count as stored: all when it returns nothing. */
@@ -123,11 +126,13 @@ async function receive(request: IncomingMessage): Promise<ReceivedRequest> {
   const raw = Buffer.concat(await request.toArray())
   const body = request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw
   const decode = request.headers['content-type'] === 'application/json' ? decodeOtlpJson : decodeOtlpProtobuf
-  const { batch } = decode(body, nowMicros())
+  const { batch, rejected } = decode(body, nowMicros())
   return {
     path: request.url ?? '',
     headers: request.headers,
     bytes: raw.byteLength,
     events: batch.events.map(toHookEvent),
+    rejections: rejected,
+    dataJson: batch.events.map(({ data }) => Buffer.from(data).toString()),
   }
 }
