@@ -6,7 +6,9 @@ const globals = globalThis as { [STARTED]?: true }
 if (!globals[STARTED]) {
   globals[STARTED] = true
   try {
-    require(__filename.endsWith('.cts') ? './register.ts' : './register.js')
+    // A published package has it all in few files (scripts/bundle-preload.ts): reading hundreds takes longer than all
+    // the rest of the start.
+    require(__filename.endsWith('.cts') ? './register.ts' : './preload-register.cjs')
   } catch (error) {
     process.emitWarning('Hook events are off: the preload failed. The application is not affected.', {
       type: 'AgenticHooksWarning',

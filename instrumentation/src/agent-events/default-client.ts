@@ -1,12 +1,9 @@
-import { createRequire } from 'node:module'
 import type { HookEvent } from '@agentic-hooks/events'
-import type { HookClientOptions } from '../options.ts'
 import { warnOnce } from './error.ts'
+import { loadEmission } from './load-emission.ts'
 import type { Emitter } from './recorder.ts'
 
-const require = createRequire(import.meta.url)
-
-/** Made with the first event: a process without agents never loads the client, nor OpenTelemetry's SDK. */
+/** Made with the first event. */
 class LazyClient implements Emitter {
   #client: Emitter | undefined
 
@@ -17,22 +14,11 @@ class LazyClient implements Emitter {
 
   #create(): Emitter {
     try {
-      const { HookClient } = require(import.meta.filename.endsWith('.ts') ? '../client.ts' : '../client.js')
-      return new HookClient(clientOptions())
+      return loadEmission().createClient()
     } catch (error) {
       warnOnce(error)
       return { emit() {} }
     }
-  }
-}
-
-/** What OpenTelemetry has no variable for; its own (OTEL_EXPORTER_OTLP_*, OTEL_BLRP_*) the client reads itself. */
-function clientOptions(): HookClientOptions {
-  const { AGENTIC_HOOKS_SPOOL: spool, AGENTIC_HOOKS_DURABILITY, AGENTIC_HOOKS_REDACT } = process.env
-  return {
-    ...(spool ? { spool } : {}),
-    ...(AGENTIC_HOOKS_DURABILITY ? { durability: AGENTIC_HOOKS_DURABILITY as 'disk' } : {}),
-    ...(AGENTIC_HOOKS_REDACT === 'false' ? { redact: false } : {}),
   }
 }
 

@@ -1,10 +1,7 @@
 import type { HookEvent } from '@agentic-hooks/events'
 import { type Logger, type LoggerProvider, logs } from '@opentelemetry/api'
-import type { Resource } from '@opentelemetry/resources'
-import { DEFAULTS } from '../config.ts'
-import { type RecordContext, toApiLogRecord, toLogRecord } from '../log-record.ts'
-import { Redactor } from '../redact.ts'
 import { quietly } from './error.ts'
+import { loadEmission } from './load-emission.ts'
 import type { Emitter } from './recorder.ts'
 import { version } from './version.ts'
 
@@ -21,27 +18,19 @@ export class LoggerEmitter implements Emitter {
   #provider: LoggerProvider | undefined
   #global: Logger | undefined
   #chosen: Logger | undefined
-  /** Resource and scope are the provider's own; they do not become part of what its logger is given. */
-  readonly #context: RecordContext
 
   /** @param own the logger that a NodeSDK gave to the instrumentation */
   constructor(own: () => Logger, name: string, fallback: Emitter | undefined) {
     this.#own = own
     this.#name = name
     this.#fallback = fallback
-    this.#context = {
-      resource: {} as Resource,
-      instrumentationScope: { name, version },
-      redactor: new Redactor(),
-      maxPayloadBytes: DEFAULTS.maxPayloadBytes,
-    }
   }
 
   emit(event: HookEvent): void {
     this.#chosen ??= this.#registered()
     const logger = this.#chosen
     if (!logger) this.#fallback?.emit(event)
-    else quietly(() => logger.emit(toApiLogRecord(toLogRecord(event, this.#context))))
+    else quietly(() => logger.emit(loadEmission().apiLogRecord(event)))
   }
 
   #registered(): Logger | undefined {

@@ -1,4 +1,4 @@
-import { EventType, type HookEvent, uuidv7 } from '@agentic-hooks/events'
+import { EventType, type HookEvent } from '@agentic-hooks/events'
 import { ambient } from '../ambient.ts'
 import { Operation, OperationKind } from './operation.ts'
 import { activeScope, type Scope } from './scope.ts'
@@ -102,7 +102,7 @@ export class AgentRecorder {
 
   /** From a prompt to its answer. */
   turn(scope: Scope, data: Record<string, unknown> = {}): Operation {
-    return this.#start(OperationKind.Turn, scope, { request_id: uuidv7(), ...data })
+    return this.#start(OperationKind.Turn, scope, { request_id: crypto.randomUUID(), ...data })
   }
 
   /** One request to a model. `input` is what is new in it, not the whole conversation again. */
@@ -113,13 +113,13 @@ export class AgentRecorder {
     return this.#start(
       OperationKind.ModelCall,
       scope,
-      { request_id: uuidv7(), model: call.model, provider: call.provider },
+      { request_id: crypto.randomUUID(), model: call.model, provider: call.provider },
       { input: this.content(call.input), streaming: call.streaming || undefined },
     )
   }
 
   tool(scope: Scope, tool: ToolCall, data: Record<string, unknown> = {}): Operation {
-    const tool_use_id = tool.id ?? uuidv7()
+    const tool_use_id = tool.id ?? crypto.randomUUID()
     const identity = { tool_name: tool.name, tool_use_id, ...data }
     return this.#start(OperationKind.Tool, scope, identity, { tool_input: this.content(tool.input) })
   }

@@ -1,5 +1,5 @@
 import { getEnvironmentData, isMainThread, setEnvironmentData, threadId } from 'node:worker_threads'
-import { EventType, type HookEvent, uuidv7 } from '@agentic-hooks/events'
+import { EventType, type HookEvent } from '@agentic-hooks/events'
 import { watchExit } from '../exit.ts'
 import type { Operation } from './operation.ts'
 
@@ -28,16 +28,18 @@ const PARENT_SESSION = 'agentic-hooks.parent-session-id'
  * that opens it again.
  */
 class Sessions {
-  /** The session of everything that no library, resolver or scope puts elsewhere. */
-  readonly processSessionId = process.env.AGENTIC_HOOKS_SESSION_ID || uuidv7()
   /** The session of the thread that started this one. */
   readonly #parentSessionId = isMainThread ? undefined : getEnvironmentData(PARENT_SESSION)
   /** The one idle longest first. */
   readonly #open = new Map<string, OpenSession>()
   #watchesExit = false
 
-  constructor() {
-    setEnvironmentData(PARENT_SESSION, this.processSessionId)
+  #processSessionId: string | undefined
+
+  /** The session of everything that no library, resolver or scope puts elsewhere. */
+  get processSessionId(): string {
+    this.#processSessionId ??= process.env.AGENTIC_HOOKS_SESSION_ID || crypto.randomUUID()
+    return this.#processSessionId
   }
 
   /** Opens the session unless it is open. `data` describes its start. */
@@ -94,6 +96,7 @@ class Sessions {
   #watchExit(): void {
     if (this.#watchesExit) return
     this.#watchesExit = true
+    setEnvironmentData(PARENT_SESSION, this.processSessionId)
     watchExit({
       beforeExit: async () => this.completeAll('exit', { exit_code: process.exitCode ?? 0 }),
       finish: async () => this.completeAll('signal'),

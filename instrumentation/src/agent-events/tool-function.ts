@@ -1,4 +1,3 @@
-import { uuidv7 } from '@agentic-hooks/events'
 import { quietly } from './error.ts'
 import { type AgentRecorder, insideTool, type ToolCall } from './recorder.ts'
 import { scopeStorage } from './scope.ts'
@@ -11,7 +10,7 @@ export function runTool<T>(recorder: AgentRecorder | undefined, describe: () => 
   const started = quietly(() => {
     if (!recorder) return undefined
     const call = describe()
-    const tool = { ...call, id: call.id ?? uuidv7() }
+    const tool = { ...call, id: call.id ?? crypto.randomUUID() }
     const scope = recorder.scope()
     return { recorder, operation: recorder.tool(scope, tool), scope: insideTool(scope, tool) }
   })

@@ -1,4 +1,3 @@
-import { uuidv7 } from '@agentic-hooks/events'
 import { activeRecorder } from '../agent-events/agent-instrumentation.ts'
 import { quietly } from '../agent-events/error.ts'
 import { patchMethod } from '../agent-events/patch.ts'
@@ -41,7 +40,7 @@ function start(client: Client, params: CallToolParams) {
   // An agent's own tool that is only an adapter for this call has been reported by the agent's library.
   if (!recorder || isSameTool(activeScope()?.toolName, params.name)) return undefined
   const scope = recorder.scope()
-  const call = { name: params.name, id: uuidv7(), input: params.arguments }
+  const call = { name: params.name, id: crypto.randomUUID(), input: params.arguments }
   const tool = recorder.tool(scope, call, {
     mcp_side: 'client',
     mcp_server: client.getServerVersion?.()?.name,

@@ -1,4 +1,3 @@
-import { uuidv7 } from '@agentic-hooks/events'
 import { activeRecorder } from '../agent-events/agent-instrumentation.ts'
 import { quietly } from '../agent-events/error.ts'
 import { patchMethod } from '../agent-events/patch.ts'
@@ -70,7 +69,7 @@ function start(server: Server, { params }: Request, extra: Extra | undefined) {
   // A client in this very process has reported the call.
   if (!recorder || isSameTool(activeScope()?.toolName, params.name)) return undefined
   const scope = recorder.scope({ conversationId: extra?.sessionId })
-  const call = { name: params.name, id: uuidv7(), input: params.arguments }
+  const call = { name: params.name, id: crypto.randomUUID(), input: params.arguments }
   const tool = recorder.tool(scope, call, { mcp_side: 'server', mcp_server: server._serverInfo?.name })
   return { recorder, tool, scope: insideTool(scope, call) }
 }

@@ -1,4 +1,4 @@
-import { EventType, uuidv7 } from '@agentic-hooks/events'
+import { EventType } from '@agentic-hooks/events'
 import { isAbort, quietly } from '../agent-events/error.ts'
 import type { Operation } from '../agent-events/operation.ts'
 import {
@@ -49,7 +49,7 @@ export class AgentRun {
     this.recorder = recorder
     this.#isNested = options.isNested
     this.#capturesContent = options.capturesContent
-    const id = options.isNested ? uuidv7() : undefined
+    const id = options.isNested ? crypto.randomUUID() : undefined
     this.scope = recorder.scope(conversationId === undefined ? {} : { conversationId }, {
       id,
       name: agent.name,
