@@ -145,8 +145,11 @@ function withoutUndefined<T extends object>(options: T): T {
 }
 
 function integer(min: number, max: number): Check {
-  const problem = `must be an integer from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
-  return (value) => (Number.isInteger(value) && isWithin(value as number, min, max) ? null : problem)
+  return (value) =>
+    Number.isInteger(value) && isWithin(value as number, min, max)
+      ? null
+      : // Not earlier: the first use of a locale costs 20 ms.
+        `must be an integer from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
 }
 
 function number(min: number, max: number): Check {
