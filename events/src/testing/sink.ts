@@ -10,7 +10,7 @@ import type { Exporter, ExportResult, Rejection } from '../exporter.ts'
  */
 export class SinkExporter implements Exporter {
   readonly name: string
-  readonly idempotent = true
+  readonly idempotent: boolean = true
   /** Every batch that export() was called with, stored or not. */
   readonly calls: EventBatch[] = []
 

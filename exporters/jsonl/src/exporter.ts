@@ -8,7 +8,7 @@ import {
   type SessionSummary,
   type StoredEvent,
 } from '@agentic-hooks/events'
-import { FILE_MODE, writeAll } from './file-system.ts'
+import { probeDisk } from './file-system.ts'
 import { GroupCommit, UnavailableError } from './group-commit.ts'
 import { LogFile } from './log-file.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -51,19 +51,11 @@ export class JsonlExporter implements Exporter, EventReader {
     }
   }
 
-  /** Writes and deletes a small file, because only that shows that a full disk has room again. */
+  /** Rejects while the disk takes no writes. */
   async health(): Promise<void> {
     this.#throwIfNotStarted()
     const { path, fileSystem } = this.#options
-    const probe = `${path}.probe`
-    const file = await fileSystem.open(probe, 'w', FILE_MODE)
-    try {
-      await writeAll(file, [Buffer.alloc(4096)])
-      await file.datasync()
-    } finally {
-      await file.close()
-      await fileSystem.unlink(probe).catch(() => {})
-    }
+    await probeDisk(fileSystem, `${path}.probe`)
   }
 
   async export(batch: EventBatch, signal: AbortSignal): Promise<ExportResult> {

@@ -100,6 +100,18 @@ export async function readWhole(fileSystem: FileSystem, path: string): Promise<B
   }
 }
 
+/** Writes and deletes a small file, because only that shows whether a disk takes writes. */
+export async function probeDisk(fileSystem: FileSystem, path: string): Promise<void> {
+  const file = await fileSystem.open(path, 'w', FILE_MODE)
+  try {
+    await writeAll(file, [Buffer.alloc(4096)])
+    await file.datasync()
+  } finally {
+    await file.close()
+    await fileSystem.unlink(path).catch(() => {})
+  }
+}
+
 export function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
 }

@@ -1,32 +1,45 @@
 import { SimulatedDisk, SURVIVALS } from './simulated-disk.ts'
 
-/** Runs against a disk and tells the id of every event when it is acknowledged. */
-export type Workload = (disk: SimulatedDisk, acknowledge: (eventId: string) => void) => Promise<void>
+/** Ids of the events that must be on the disk. */
+export interface Ledger {
+  acknowledged(eventId: string): void
+  /** Another store has made the event durable: this disk need not have it any more. */
+  storedElsewhere(eventId: string): void
+}
 
-/** A moment at which the power could have failed: what was found then, and what had been acknowledged. */
-export interface Failure {
+export type Workload = (disk: SimulatedDisk, ledger: Ledger) => Promise<void>
+
+/** A moment at which the power could have failed. */
+export interface PowerFailure {
+  /** What was found then. */
   readonly image: SimulatedDisk
-  readonly acknowledged: ReadonlySet<string>
+  /** Ids of the events that must be there. */
+  readonly expected: ReadonlySet<string>
 }
 
 /** Every state in which a power failure during the workload can leave the disk, in several variants each. */
 export async function powerFailures(
   workload: Workload,
   { ignoredSync = -1, random = Math.random }: { ignoredSync?: number; random?: () => number } = {},
-): Promise<{ failures: Failure[]; syncs: string[] }> {
+): Promise<{ failures: PowerFailure[]; syncs: string[] }> {
   const disk = new SimulatedDisk()
   disk.ignoredSync = ignoredSync
-  const failures: Failure[] = []
-  let acknowledged: ReadonlySet<string> = new Set()
+  const failures: PowerFailure[] = []
+  const expected = new Set<string>()
   const mayFail = () => {
     for (const survival of SURVIVALS) {
-      failures.push({ image: disk.afterPowerFailure(survival, random), acknowledged })
+      failures.push({ image: disk.afterPowerFailure(survival, random), expected: new Set(expected) })
     }
   }
   disk.onChange = mayFail
-  await workload(disk, (eventId) => {
-    acknowledged = new Set([...acknowledged, eventId])
-    mayFail()
+  await workload(disk, {
+    acknowledged(eventId) {
+      expected.add(eventId)
+      mayFail()
+    },
+    storedElsewhere(eventId) {
+      expected.delete(eventId)
+    },
   })
   return { failures, syncs: disk.syncs }
 }
