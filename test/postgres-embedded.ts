@@ -26,12 +26,16 @@ const NOBODY = 65534
 const asNobody = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
 
 /** The binaries of an npm package: no class of that package, only initdb and postgres. */
-export async function startEmbedded(version: 15 | 18, settings: Readonly<Record<string, string>>) {
+export async function startEmbedded(
+  version: 15 | 18,
+  settings: Readonly<Record<string, string>> = {},
+  files: Readonly<Record<string, string>> = {},
+): Promise<ServerControl> {
   const directory = mkdtempSync(join(tmpdir(), 'agentic-hooks-postgres-'))
   if (asNobody.uid) chownSync(directory, NOBODY, NOBODY)
   const server = new EmbeddedServer(directory, binaries(version, directory), await freePort(), settings)
   try {
-    server.initialize()
+    server.initialize(files)
     await server.start()
   } catch (error) {
     server.remove()
@@ -92,7 +96,7 @@ class EmbeddedServer {
     }
   }
 
-  initialize(): void {
+  initialize(files: Readonly<Record<string, string>>): void {
     const passwordFile = join(this.#directory, 'password')
     writeFileSync(passwordFile, PASSWORD)
     const initdb = spawnSync(
@@ -104,6 +108,11 @@ class EmbeddedServer {
       { ...asNobody, encoding: 'utf8' },
     )
     if (initdb.status !== 0) throw new Error(`initdb failed: ${initdb.error ?? initdb.stderr}`)
+    for (const [name, content] of Object.entries(files)) {
+      const path = join(this.#data, name)
+      writeFileSync(path, content, { mode: 0o600 })
+      if (asNobody.uid) chownSync(path, NOBODY, NOBODY)
+    }
   }
 
   /** Starts anew while processes of a killed postmaster still hold the shared memory. */

@@ -33,6 +33,8 @@ export interface PostgresOptions {
   readonly owned?: boolean
   /** Settings as in postgresql.conf. Implies the embedded binaries: a container would not see files they name. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Contents of files that the server alone may read, in its data folder. Goes with settings. */
+  readonly files?: Readonly<Record<string, string>>
 }
 
 /** How each kind of server is driven; `startPostgres` adds what all have in common. */
@@ -64,7 +66,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   }
 }
 
-async function startServer({ version, owned, settings }: PostgresOptions): Promise<ServerControl> {
+async function startServer({ version, owned, settings, files }: PostgresOptions): Promise<ServerControl> {
   const external = process.env.TEST_DATABASE_URL
   if (external && !owned && !version && !settings) return externalServer(external)
   const docker = process.env.DOCKER_HOST || existsSync('/var/run/docker.sock')
@@ -75,7 +77,7 @@ async function startServer({ version, owned, settings }: PostgresOptions): Promi
       console.warn(`No PostgreSQL container (${error}); the embedded binaries are used instead.`)
     }
   }
-  return startEmbedded(version ?? 18, settings ?? {})
+  return startEmbedded(version ?? 18, settings, files)
 }
 
 function externalServer(url: string): ServerControl {

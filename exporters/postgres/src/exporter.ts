@@ -86,7 +86,7 @@ export class PostgresExporter implements Exporter, EventReader {
       this.#options.logger.info({ version, name }, 'migrated the schema')
     try {
       // Only what is wanted before the first event; dropping may have to wait for locks.
-      await maintain(client, { ...this.#options, retentionDays: null })
+      await maintain(client, { ...this.#options, retentionDays: null }, 'leave')
     } catch (error) {
       this.#options.logger.warn({ err: error }, 'cannot make partitions; the default one takes the events')
     }

@@ -83,20 +83,23 @@ function timeLiteral(micros: Micros): string {
 }
 
 /**
- * Does what is due, unless another replica is at it.
+ * Does what is due. While another replica is at it, it waits for that one to finish, or leaves it to it.
  * @throws the first error, after every other step was tried
  */
-export async function maintain(client: Client, options: MaintenanceOptions): Promise<void> {
-  const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [
-    ADVISORY_LOCK,
-  ])
-  if (!rows[0]?.locked) return
+export async function maintain(
+  client: Client,
+  options: MaintenanceOptions,
+  whileAnother: 'wait' | 'leave',
+): Promise<void> {
+  const lock = whileAnother === 'wait' ? 'pg_advisory_lock' : 'pg_try_advisory_lock'
+  const { rows } = await client.query<{ locked: unknown }>(`SELECT ${lock}($1) AS locked`, [ADVISORY_LOCK])
+  if (rows[0]?.locked === false) return
   await prepareSession(client)
   await runSteps(client, maintenancePlan(await listPartitions(client), options, nowMicros()), options)
 }
 
 /**
- * Makes the partitions of these ranges, when no other replica is making any more.
+ * Makes the partitions of these ranges, after any other replica that makes some.
  * @throws the first error, after every other step was tried
  */
 export async function makePartitions(
@@ -185,7 +188,7 @@ export class MaintenanceLoop {
     const { logger, maintenanceIntervalMillis } = this.#options
     while (!signal.aborted) {
       try {
-        await this.#connected((client) => maintain(client, this.#options))
+        await this.#connected((client) => maintain(client, this.#options, 'leave'))
       } catch (error) {
         if (!signal.aborted) logger.warn({ err: error }, 'cannot maintain the schema now')
       }

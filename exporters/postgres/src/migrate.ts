@@ -28,7 +28,7 @@ export async function migrate({ dryRun = false, ...options }: MigrateOptions): P
   try {
     if (dryRun) return await plan(client, resolved)
     const applied = await applyMigrations(client)
-    await maintain(client, resolved)
+    await maintain(client, resolved, 'wait')
     return { migrations: applied.map(label), sql: null }
   } finally {
     await disconnect(client)

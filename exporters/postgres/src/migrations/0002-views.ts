@@ -29,8 +29,11 @@ SELECT
   max("timestamp") FILTER (WHERE event_type = 'tool_execution_completed') AS completed_at,
   max("timestamp") FILTER (WHERE event_type = 'tool_blocked') AS blocked_at,
   bool_or(event_type = 'tool_execution_completed' AND data @> '{"success": false}') AS failed,
-  max(CASE WHEN jsonb_typeof(data->'duration_ms') = 'number' THEN (data->>'duration_ms')::float8 END)
-    AS reported_millis
+  max(
+    -- jsonb holds numbers that no double can.
+    CASE WHEN jsonb_typeof(data->'duration_ms') = 'number'
+      THEN least((data->>'duration_ms')::numeric, 1e15)::float8 END
+  ) AS reported_millis
 FROM hook_events
 WHERE event_type IN ('tool_execution_started', 'tool_execution_completed', 'tool_blocked')
   AND coalesce(data->>'tool_use_id', data->>'tool_call_id') IS NOT NULL

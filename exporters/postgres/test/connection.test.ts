@@ -1,0 +1,172 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { sampleRecords } from '@agentic-hooks/events/testing'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { execute, freePort, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
+import { createExporter, UnavailableError } from '../src/index.ts'
+import { RecordingLogger, SILENT, send, startExporter } from './exporters.ts'
+
+const fixture = (name: string) => join(import.meta.dirname, 'fixtures', name)
+const read = (name: string) => readFileSync(fixture(name), 'utf8')
+
+function withParameters(url: string, parameters: Record<string, string>, host = '127.0.0.1'): string {
+  const changed = new URL(url)
+  changed.hostname = host
+  for (const [name, value] of Object.entries(parameters)) changed.searchParams.set(name, value)
+  return changed.href
+}
+
+const TLS_OF_WRITERS = `SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+  WHERE application_name = 'agentic-hooks' AND datname = current_database()`
+
+describe('sslmode', () => {
+  let tls: PostgresServer
+  let plain: PostgresServer
+  let tlsUrl: string
+  let plainUrl: string
+
+  beforeAll(async () => {
+    const files = { 'server.crt': read('server.crt'), 'server.key': read('server.key') }
+    ;[tls, plain] = await Promise.all([
+      startPostgres({ settings: { ssl: 'on', listen_addresses: 'localhost,127.0.0.1' }, files }),
+      startPostgres({ settings: { ssl: 'off' } }),
+    ])
+    ;[tlsUrl, plainUrl] = await Promise.all([tls.createDatabase(), plain.createDatabase()])
+  })
+  afterAll(() => Promise.all([tls?.stop(), plain?.stop()]))
+
+  const ca = { sslrootcert: fixture('ca.crt') }
+  const otherCa = { sslrootcert: fixture('other-ca.crt') }
+
+  it.each([
+    ['is prefer by default', {}, '127.0.0.1', true],
+    ['prefer takes TLS that is offered', { sslmode: 'prefer' }, '127.0.0.1', true],
+    ['allow is as prefer', { sslmode: 'allow' }, '127.0.0.1', true],
+    ['disable never uses it', { sslmode: 'disable' }, '127.0.0.1', false],
+    ['require trusts any certificate', { sslmode: 'require' }, '127.0.0.1', true],
+    ['require with a CA checks it', { sslmode: 'require', ...ca }, '127.0.0.1', true],
+    ['verify-ca does not look at the name', { sslmode: 'verify-ca', ...ca }, '127.0.0.1', true],
+    ['verify-full is content with the right name', { sslmode: 'verify-full', ...ca }, 'localhost', true],
+  ])('%s', async (_, parameters, host, encrypted) => {
+    const databaseUrl = withParameters(tlsUrl, parameters, host)
+    const exporter = await startExporter({ databaseUrl })
+    await send(exporter, sampleRecords(1))
+    await exporter.health()
+    expect(await execute(tlsUrl, TLS_OF_WRITERS)).toEqual([{ ssl: encrypted }])
+  })
+
+  it.each([
+    ['require with another CA', { sslmode: 'require', ...otherCa }, /verify|certificate/],
+    ['verify-ca with another CA', { sslmode: 'verify-ca', ...otherCa }, /verify|certificate/],
+    ['verify-ca without a CA', { sslmode: 'verify-ca' }, /requires specifying a CA/],
+    ['verify-full for another name', { sslmode: 'verify-full', ...ca }, /does not match|altnames/],
+    ['verify-full with the system CAs', { sslmode: 'verify-full' }, /verify|certificate/],
+  ])('%s is refused', async (_, parameters, reason) => {
+    await expect(startOnce(withParameters(tlsUrl, parameters))).rejects.toThrow(reason)
+  })
+
+  it('prefer falls back to plain text, for reading too', async () => {
+    const exporter = await startExporter({ databaseUrl: withParameters(plainUrl, { sslmode: 'prefer' }) })
+    await send(exporter, sampleRecords(1))
+    await exporter.health()
+    expect(await execute(plainUrl, TLS_OF_WRITERS)).toEqual([{ ssl: false }])
+  })
+
+  it('require does not fall back', async () => {
+    const databaseUrl = withParameters(plainUrl, { sslmode: 'require' })
+    await expect(startOnce(databaseUrl)).rejects.toThrow('does not support SSL')
+  })
+
+  describe('at start', () => {
+    it.each([
+      ['a wrong password', { password: 'wrong' }, '28P01'],
+      ['an unknown user', { username: 'nobody' }, '28P01'],
+      ['an unknown database', { pathname: 'nowhere' }, '3D000'],
+    ])('%s is reported at once', async (_, change, sqlstate) => {
+      const url = Object.assign(new URL(plainUrl), change)
+      const exporter = createExporter({ databaseUrl: url.href, logger: SILENT, startTimeoutMillis: 1e9 })
+      await expect(exporter.start()).rejects.toThrow(`SQLSTATE ${sqlstate}`)
+      await exporter.shutdown()
+    })
+
+    it('a database that is not UTF-8 is refused', async () => {
+      await execute(plain.url, `CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`)
+      const url = new URL(plainUrl)
+      url.pathname = 'latin'
+      await expect(startOnce(url.href)).rejects.toThrow('encoding must be UTF8, not LATIN1')
+    })
+
+    it('a server that comes up a moment later is waited for', async () => {
+      const server = await startPostgres({ owned: true })
+      onTestFinished(() => server.stop())
+      await server.kill()
+      const exporter = createExporter({ databaseUrl: server.url, logger: SILENT })
+      onTestFinished(() => exporter.shutdown())
+      await Promise.all([exporter.start(), server.start()])
+      expect(await send(exporter, sampleRecords(1))).toMatchObject({ stored: 1 })
+    })
+
+    it('may be tried again after it failed', async () => {
+      const exporter = createExporter({
+        databaseUrl: withParameters(plainUrl, {}),
+        connections: 1,
+        logger: SILENT,
+      })
+      onTestFinished(() => exporter.shutdown())
+      const database = new URL(plainUrl).pathname.slice(1)
+      await execute(plain.url, `ALTER DATABASE ${database} RENAME TO away`)
+      await expect(exporter.start()).rejects.toThrow(UnavailableError)
+      await expect(send(exporter, sampleRecords(1))).rejects.toThrow('the exporter is not started')
+      await execute(plain.url, `ALTER DATABASE away RENAME TO ${database}`)
+      await exporter.start()
+      expect(await send(exporter, sampleRecords(1))).toMatchObject({ stored: 1 })
+    })
+  })
+})
+
+it('a server that is not there is reported with its address', async () => {
+  const port = await freePort()
+  await expect(startOnce(`postgres://user:secret@127.0.0.1:${port}/db`)).rejects.toThrow(
+    `ECONNREFUSED 127.0.0.1:${port}`,
+  )
+})
+
+describe('a server without fsync', () => {
+  let server: PostgresServer
+
+  beforeAll(async () => {
+    server = await startPostgres({ settings: { fsync: 'off', synchronous_commit: 'off' } })
+  })
+  afterAll(() => server?.stop())
+
+  it('is warned of, loudly', async () => {
+    const logger = new RecordingLogger()
+    await startExporter({ databaseUrl: await server.createDatabase(), logger })
+    expect(logger.warnings.map(({ message }) => message)).toEqual([
+      expect.stringContaining('LOSES ACKNOWLEDGED EVENTS'),
+    ])
+  })
+
+  it('is made to commit synchronously', async () => {
+    const databaseUrl = await server.createDatabase()
+    await execute(databaseUrl, 'CREATE TABLE seen (setting text)')
+    const exporter = await startExporter({ databaseUrl })
+    await execute(
+      databaseUrl,
+      `CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN INSERT INTO seen VALUES (current_setting('synchronous_commit')); RETURN NEW; END $$;
+       CREATE TRIGGER see BEFORE INSERT ON hook_events FOR EACH ROW EXECUTE FUNCTION see()`,
+    )
+    await send(exporter, sampleRecords(1))
+    expect(await execute(databaseUrl, 'SELECT * FROM seen')).toEqual([{ setting: 'on' }])
+  })
+})
+
+async function startOnce(databaseUrl: string): Promise<void> {
+  const exporter = createExporter({ databaseUrl, startTimeoutMillis: 0, logger: SILENT })
+  try {
+    await exporter.start()
+  } finally {
+    await exporter.shutdown()
+  }
+}
