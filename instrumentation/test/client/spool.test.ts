@@ -109,10 +109,10 @@ describe('while the server is down', () => {
     await client.close()
     server.behaviour = accept
     await using next = clientOf()
-    await vi.waitFor(() => expect(server.stored).toHaveLength(2))
+    await vi.waitFor(() => expect(next.stats()).toMatchObject({ emitted: 0, adopted: 1, delivered: 1 }))
+    expect(server.stored).toHaveLength(2)
     expect(server.stored[1]).toEqual(server.stored[0])
     expect(server.requests.at(-1)!.dataJson).toEqual(server.requests[0]!.dataJson)
-    expect(next.stats()).toMatchObject({ emitted: 0, adopted: 1, delivered: 1 })
   })
 
   it('what the server refuses is dropped from the spool, too, and counted', async () => {
@@ -275,9 +275,9 @@ describe("durability: 'disk'", () => {
     const { ids } = await ended
     server.behaviour = accept
     await using client = clientOf()
-    await vi.waitFor(() => expect(server.stored).toHaveLength(500))
+    await vi.waitFor(() => expect(client.stats()).toMatchObject({ adopted: 500, delivered: 500 }))
     expect(new Set(server.storedIds)).toEqual(new Set(ids))
-    expect(client.stats()).toMatchObject({ adopted: 500, delivered: 500 })
+    expect(server.stored).toHaveLength(500)
   })
 
   it('says once when the disk takes no more, and goes on in memory', async () => {

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs'
 import { uuidv7 } from '@agentic-hooks/events'
-import { HookClient, type HookClientOptions } from '../../src/index.ts'
+import { HookClient } from '../../src/client.ts'
+import type { HookClientOptions } from '../../src/options.ts'
 
 /** What the program below does, as JSON in its first argument. */
 export interface AgentPlan {
