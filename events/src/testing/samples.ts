@@ -39,7 +39,7 @@ export function hardRecords(): ReadonlyMap<string, EventRecord> {
   return new Map<string, EventRecord>([
     ['an empty payload', payload('{}')],
     ['hard text in every name', sampleRecord({ ...names, ...hardNames(HARD_TEXT) })],
-    ['empty names', sampleRecord(hardNames(''))],
+    ['empty names', sampleRecord({ ...hardNames(''), eventType: 'x' })],
     ['the longest names', sampleRecord(hardNames('👾'.repeat(MAX_NAME_LENGTH / 2)))],
     ['hard text in a payload', sampleRecord({ data: jsonBytes({ [HARD_TEXT]: HARD_TEXT, '': '' }) })],
     ['escapes', payload('{"\\u0041":"\\u00e9\\/\\ud83d\\udc7e\\u0001","b":[" ","\\u007f"]}')],
