@@ -2,7 +2,6 @@ import { type BenchOptions, interleaved, median, medianRows, type Row } from './
 import { measureReceiver } from './measure.ts'
 import { treeCpuSeconds } from './processes.ts'
 import { rawCopy } from './raw-copy.ts'
-import { startReceiver } from './servers.ts'
 import { jsonlStorage, type PostgresStorage, postgresStorage, type Storage } from './storage.ts'
 
 export const question =
@@ -18,7 +17,6 @@ export async function run({ runs = 5, durationMillis = 5_000 }: BenchOptions = {
   const postgres = await postgresStorage()
   const jsonl = await jsonlStorage()
   try {
-    await startTables(postgres)
     const empty = await interleaved(
       {
         'raw COPY → PostgreSQL': () => onEmpty(postgres, () => copyRaw(postgres, durationMillis)),
@@ -53,12 +51,6 @@ export async function run({ runs = 5, durationMillis = 5_000 }: BenchOptions = {
     await postgres.stop()
     await jsonl.stop()
   }
-}
-
-/** The raw COPY needs the tables that a receiver makes at its start. */
-async function startTables(storage: Storage): Promise<void> {
-  const receiver = await startReceiver(storage.environment)
-  await receiver.stop()
 }
 
 async function onEmpty(storage: Storage, measure: () => Promise<Row>): Promise<Row> {

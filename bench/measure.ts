@@ -21,7 +21,8 @@ export async function measureReceiver(storage: Storage, load: Omit<LoadOptions, 
   const before = await storage.count()
   const row = await measureLoad({ serverPid: receiver.pid, postgresPid: storage.postgresPid }, options)
   const missing = (row.report as LoadReport).acceptedEvents - ((await storage.count()) - before)
-  if (missing) throw new Error(`${missing} events were acknowledged and are not in ${storage.name}`)
+  // There may be more: what got 503 because it took too long, and was stored after all.
+  if (missing > 0) throw new Error(`${missing} events were acknowledged and are not in ${storage.name}`)
   return row
 }
 

@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { execute } from '../test/postgres.ts'
 import { type BenchOptions, interleaved, medianRows, type Row } from './harness.ts'
-import type { Protocol } from './load/options.ts'
+import type { LoadOptions, Protocol } from './load/options.ts'
 import { startLoad } from './load/start.ts'
 import { measureLoad, measureReceiver } from './measure.ts'
 import { startCollector } from './peers/collector.ts'
@@ -17,14 +18,16 @@ const WARMUP_MILLIS = 1_500
 
 export async function run({ runs = 3, durationMillis = 4_000 }: BenchOptions = {}): Promise<readonly Row[]> {
   const postgres = await postgresStorage()
-  const peerPostgres = await postgresStorage()
   const jsonl = await jsonlStorage()
   const folder = mkdtempSync(join(tmpdir(), 'agentic-hooks-bench-'))
-  const peer = (start: () => Promise<Server>, protocol: Protocol, postgresPid?: number) => async () => {
-    await using server = await start()
-    const load = { ...LOAD, protocol, target: server.url, durationMillis }
-    await startLoad({ ...load, durationMillis: WARMUP_MILLIS })
-    return measureLoad({ serverPid: server.pid, postgresPid }, load)
+  const fastApi = async () => {
+    await execute(postgres.url, 'DROP TABLE IF EXISTS agent_events')
+    await using server = await startFastApi(postgres.url)
+    return await measurePeer(server, { protocol: 'rest', durationMillis }, postgres.postgresPid)
+  }
+  const collector = (exporter: 'file' | 'debug') => async () => {
+    await using server = await startCollector(exporter, folder)
+    return await measurePeer(server, { protocol: 'otlp-protobuf', durationMillis })
   }
   const ours = (storage: typeof postgres | typeof jsonl, protocol: Protocol) => async () => {
     await storage.clear()
@@ -33,19 +36,25 @@ export async function run({ runs = 3, durationMillis = 4_000 }: BenchOptions = {
   const variants = {
     'receiver, OTLP → PostgreSQL': ours(postgres, 'otlp-protobuf'),
     'receiver, REST → PostgreSQL': ours(postgres, 'rest'),
-    'FastAPI + asyncpg, REST → PostgreSQL': peer(
-      () => startFastApi(peerPostgres.url),
-      'rest',
-      peerPostgres.postgresPid,
-    ),
+    'FastAPI + asyncpg, REST → PostgreSQL': fastApi,
     'receiver, OTLP → JSONL': ours(jsonl, 'otlp-protobuf'),
-    'OTel Collector, OTLP → file': peer(() => startCollector('file', folder), 'otlp-protobuf'),
-    'OTel Collector, OTLP → debug': peer(() => startCollector('debug', folder), 'otlp-protobuf'),
+    'OTel Collector, OTLP → file': collector('file'),
+    'OTel Collector, OTLP → debug': collector('debug'),
   }
   try {
     return medianRows(await interleaved(variants, runs)).map((row) => ({ ...row, report: undefined }))
   } finally {
     rmSync(folder, { recursive: true })
-    for (const storage of [postgres, peerPostgres, jsonl]) await storage.stop()
+    for (const storage of [postgres, jsonl]) await storage.stop()
   }
+}
+
+async function measurePeer(
+  server: Server,
+  options: Pick<LoadOptions, 'protocol' | 'durationMillis'>,
+  postgresPid?: number,
+): Promise<Row> {
+  const load = { ...LOAD, ...options, target: server.url }
+  await startLoad({ ...load, durationMillis: WARMUP_MILLIS })
+  return measureLoad({ serverPid: server.pid, postgresPid }, load)
 }

@@ -6,13 +6,15 @@ export const question =
   'How do throughput, cost and memory grow with the number of agents and the size of batches?'
 
 const CONNECTIONS = [10, 100, 1_000, 5_000]
+/** As the client of an agent sends them. */
+const RECORDS_PER_AGENT = 10
 /** Of the variants that differ in the size of batches. */
 export const SIZES_CONNECTIONS = 20
 const RECORDS = [1, 10, 50, 200, 512, 2_000]
 
 export async function run({ runs = 1, durationMillis = 5_000 }: BenchOptions = {}): Promise<readonly Row[]> {
   const variants = [
-    ...CONNECTIONS.map((connections) => ({ connections, records: 50 })),
+    ...CONNECTIONS.map((connections) => ({ connections, records: RECORDS_PER_AGENT })),
     ...RECORDS.map((records) => ({ connections: SIZES_CONNECTIONS, records })),
   ]
   const storage = await postgresStorage()

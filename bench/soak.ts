@@ -32,7 +32,7 @@ export async function run({ durationMillis = HOUR_MILLIS }: BenchOptions = {}): 
       { onInterval: (interval) => samples.push({ ...interval, residentBytes: residentBytes(receiver.pid) }) },
     )
     const missing = report.acceptedEvents - (await storage.count())
-    if (missing) throw new Error(`${missing} events were acknowledged and are not in ${storage.name}`)
+    if (missing > 0) throw new Error(`${missing} events were acknowledged and are not in ${storage.name}`)
   } finally {
     await receiver.stop()
     await storage.stop()

@@ -1,6 +1,7 @@
 import { createReadStream, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createExporter } from '@agentic-hooks/exporter-postgres'
 import { execute, startPostgres } from '../test/postgres.ts'
 import type { Row } from './harness.ts'
 import { postmasterPid } from './processes.ts'
@@ -31,10 +32,13 @@ export interface PostgresStorage extends Storage {
   readonly url: string
 }
 
-/** A PostgreSQL server of the bench's own with one database. */
+/** A PostgreSQL server of the bench's own with the empty tables of hook events. */
 export async function postgresStorage(): Promise<PostgresStorage> {
   const server = await startPostgres({ owned: true, settings: POSTGRES_SETTINGS })
   const url = await server.createDatabase()
+  const exporter = createExporter({ databaseUrl: url })
+  await exporter.start()
+  await exporter.shutdown()
   return {
     name: 'PostgreSQL',
     url,

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, Field
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS hook_events (
+CREATE TABLE IF NOT EXISTS agent_events (
     event_id uuid PRIMARY KEY,
     event_type text NOT NULL,
     session_id text NOT NULL,
@@ -23,11 +23,11 @@ CREATE TABLE IF NOT EXISTS hook_events (
     data jsonb NOT NULL,
     "timestamp" timestamptz NOT NULL
 );
-CREATE INDEX IF NOT EXISTS hook_events_session_id ON hook_events (session_id, "timestamp");
+CREATE INDEX IF NOT EXISTS agent_events_session_id ON agent_events (session_id, "timestamp");
 """
 
 INSERT = """
-INSERT INTO hook_events (event_id, event_type, session_id, workflow_id, phase_id, milestone_id, data, "timestamp")
+INSERT INTO agent_events (event_id, event_type, session_id, workflow_id, phase_id, milestone_id, data, "timestamp")
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (event_id) DO NOTHING
 """
