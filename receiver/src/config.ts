@@ -125,6 +125,12 @@ export const OPTIONS = {
     default: '200000',
     help: 'Most events in one request; more get 413. An event of a few bytes takes some 400 in memory.',
   },
+  maxJsonValues: {
+    group: 'Limits',
+    kind: integer('N', 1, 1_000_000_000),
+    default: '5000000',
+    help: 'Most values in one JSON body; more get 413. It bounds what 64 MiB of brackets become in memory.',
+  },
   maxClientEventsPerSecond: {
     group: 'Limits',
     kind: integer('N', 1, 1_000_000_000),

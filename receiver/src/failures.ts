@@ -12,7 +12,8 @@ import { TooManyRecordsError, UndecodableError } from './decode/decoded-request.
  * | UnauthorizedError                        | 401    | with a valid token |
  * | NotFoundError                            | 404    | no                 |
  * | MethodNotAllowedError                    | 405    | no                 |
- * | BodyTooLargeError, TooManyRecordsError   | 413    | in smaller batches |
+ * | BodyTooLargeError, TooManyRecordsError,  | 413    | in smaller batches |
+ * | TooManyValuesError                       |        |                    |
  * | UnsupportedMediaError                    | 415    | no                 |
  * | InvalidEventError (REST, hooks)          | 422    | no                 |
  * | TooManyEventsError                       | 429    | yes                |

@@ -13,6 +13,7 @@ import {
   toFailure,
   UnavailableError,
 } from './failures.ts'
+import { checkJsonValues } from './json-size.ts'
 import type { Metrics, Protocol } from './metrics.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { RateLimit } from './rate-limit.ts'
@@ -21,7 +22,7 @@ import { withTimeout } from './timeout.ts'
 /** One way in: how its bodies are read and its answers written. */
 export interface Way {
   readonly protocol: Protocol
-  /** Of the answers, failures included. */
+  /** Of the requests and of the answers, failures included. */
   readonly contentType: string
   /** Its clients repeat what they got no answer to, so a batch whose client has left is given up. */
   readonly clientsRetry: boolean
@@ -44,6 +45,7 @@ export interface IntakeOptions {
   readonly log: Logger
   readonly maxBodyBytes: number
   readonly maxRequestEvents: number
+  readonly maxJsonValues: number
 }
 
 /** Takes the events of a request all the way from the open connection into the stores, then answers. */
@@ -101,11 +103,12 @@ export class Intake {
   }
 
   async #read(request: IncomingMessage, ticket: Ticket, way: Way): Promise<DecodedRequest> {
-    const { maxBodyBytes } = this.#options
+    const { maxBodyBytes, maxJsonValues } = this.#options
     try {
       const sent = await readBody(request, ticket, maxBodyBytes)
       const body = decompress(sent, request.headers['content-encoding'], maxBodyBytes)
       ticket.arrived(body.byteLength)
+      if (way.contentType === 'application/json') checkJsonValues(body, maxJsonValues)
       return way.decode(body, nowMicros(), this.#limits)
     } catch (error) {
       ticket.leave()

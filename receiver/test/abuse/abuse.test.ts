@@ -18,11 +18,11 @@ const LIMITS = {
   MAX_BODY_BYTES: '32MiB',
   MAX_BYTES_IN_FLIGHT: '64MiB',
   HEADERS_TIMEOUT_MILLIS: '1000',
-  REQUEST_TIMEOUT_MILLIS: '2000',
+  REQUEST_TIMEOUT_MILLIS: '5000',
 }
 
-/** Twice what may be in flight, and what Node takes for itself. */
-const MAX_MEMORY_BYTES = 512 * MIB
+/** What may be in flight, many times over as objects of a parsed body; without the limits it would be gigabytes. */
+const MAX_MEMORY_BYTES = 1024 * MIB
 
 /** The only statuses that the attackers may get. */
 const ALLOWED: Readonly<Record<string, readonly number[]>> = {
@@ -33,9 +33,11 @@ const ALLOWED: Readonly<Record<string, readonly number[]>> = {
   'endless chunked bodies': [413, 503],
   'bodies above the limit': [413],
   'bodies at the limit': [200, 503],
+  'bodies of brackets': [413],
+  'bodies of empty objects': [413],
   'batches of very many records': [200, 503],
-  'headers that never end': [408],
-  'bodies that never end': [408],
+  'headers that never end': [408, 0],
+  'bodies that never end': [408, 0],
 }
 
 describe('a receiver under attack', () => {

@@ -25,26 +25,45 @@ const JSON_TYPE = 'application/json'
 const DRIP_MILLIS = 200
 
 export const ATTACKS: Readonly<Record<string, Attack>> = {
-  'gzip bombs': (url, scale) =>
-    heavy(scale, () => post(url, bomb(zlib.gzipSync, scale), { 'content-encoding': 'gzip' })),
+  'gzip bombs': (url, scale) => {
+    const body = zlib.gzipSync(Buffer.alloc(scale.bombBytes))
+    return heavy(scale, () => post(url, body, { 'content-encoding': 'gzip' }))
+  },
 
-  'zstd bombs': (url, scale) =>
-    heavy(scale, () => post(url, bomb(zlib.zstdCompressSync, scale), { 'content-encoding': 'zstd' })),
+  'zstd bombs': (url, scale) => {
+    const body = zlib.zstdCompressSync(Buffer.alloc(scale.bombBytes))
+    return heavy(scale, () => post(url, body, { 'content-encoding': 'zstd' }))
+  },
 
-  'gzip in gzip, declared': (url, scale) =>
-    heavy(scale, () =>
-      post(url, zlib.gzipSync(bomb(zlib.gzipSync, scale)), { 'content-encoding': 'gzip, gzip' }),
-    ),
+  'gzip in gzip, declared': (url, scale) => {
+    const body = zlib.gzipSync(zlib.gzipSync(Buffer.alloc(scale.bombBytes)))
+    return heavy(scale, () => post(url, body, { 'content-encoding': 'gzip, gzip' }))
+  },
 
-  'gzip in gzip, not declared': (url, scale) =>
-    heavy(scale, () => post(url, zlib.gzipSync(bomb(zlib.gzipSync, scale)), { 'content-encoding': 'gzip' })),
+  'gzip in gzip, not declared': (url, scale) => {
+    const body = zlib.gzipSync(zlib.gzipSync(Buffer.alloc(scale.bombBytes)))
+    return heavy(scale, () => post(url, body, { 'content-encoding': 'gzip' }))
+  },
 
   'endless chunked bodies': (url, scale) => heavy(scale, () => endless(url)),
 
-  'bodies above the limit': (url, scale) => heavy(scale, () => post(url, Buffer.alloc(scale.bombBytes, ' '))),
+  'bodies above the limit': (url, scale) => {
+    const body = Buffer.alloc(scale.bodyBytes * 8, ' ')
+    return heavy(scale, () => post(url, body))
+  },
 
   'bodies at the limit': (url, scale) => {
     const body = JSON.stringify({ x: 'x'.repeat(scale.bodyBytes - 8) })
+    return heavy(scale, () => post(url, body))
+  },
+
+  'bodies of brackets': (url, scale) => {
+    const body = '['.repeat(scale.bodyBytes)
+    return heavy(scale, () => post(url, body))
+  },
+
+  'bodies of empty objects': (url, scale) => {
+    const body = `{"resourceLogs":[${'{},'.repeat(scale.bodyBytes / 3 - 10)}{}]}`
     return heavy(scale, () => post(url, body))
   },
 
@@ -79,11 +98,6 @@ async function all(connections: number, attack: () => Promise<number>): Promise<
   }
   await Promise.all(Array.from({ length: connections }, () => attack().then(count, () => count(0))))
   return statuses
-}
-
-/** Zeros that take a thousandth of their size. */
-function bomb(compress: (body: Buffer) => Buffer, { bombBytes }: Scale): Buffer {
-  return compress(Buffer.alloc(bombBytes))
 }
 
 function request(url: URL, headers: http.OutgoingHttpHeaders = {}) {
@@ -125,7 +139,7 @@ async function endless(url: URL): Promise<number> {
 
 /** Sends the head, then a little every now and then, until the server closes the connection. */
 function drip(url: URL, head: string, drop: string): Promise<number> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const socket = net.connect(Number(url.port), url.hostname)
     let received = ''
     socket.write(head)
@@ -133,7 +147,7 @@ function drip(url: URL, head: string, drop: string): Promise<number> {
     socket.setEncoding('latin1').on('data', (text) => {
       received += text
     })
-    socket.on('error', reject)
+    socket.on('error', () => {}) // Reset, perhaps after an answer.
     socket.on('close', () => {
       clearInterval(timer)
       resolve(Number(received.split(' ')[1] ?? 0))
