@@ -1,0 +1,216 @@
+import { appendFile, open, rm } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  batchOf,
+  decodeLine,
+  type EventRecord,
+  type Exporter,
+  type ExportResult,
+} from '@agentic-hooks/events'
+import { FILE_MODE, type OpenFile, readLines } from '@agentic-hooks/exporter-jsonl'
+
+const BATCH_EVENTS = 1_000
+const BATCH_BYTES = 2 ** 20
+const BATCHES_UNDER_WAY = 4
+const FIRST_RETRY_MILLIS = 100
+const MAX_RETRY_MILLIS = 5_000
+
+export interface ImportOptions {
+  /** Ends the import after the batches that are under way. */
+  readonly signal: AbortSignal
+  /** An exporter that fails is tried again for so long. Default 60,000. */
+  readonly retryMillis?: number
+  /** Called after each batch. */
+  onProgress?(progress: ImportProgress): void
+  /** Called for each line that is not stored, in any order. */
+  onRejected?(line: RejectedLine): void
+}
+
+export interface ImportProgress {
+  /** Done with, of all files. */
+  readonly bytes: number
+  readonly totalBytes: number
+  readonly events: number
+}
+
+/** A line that is no event, or one that the exporter can never store. */
+export interface RejectedLine {
+  readonly path: string
+  /** From 1. */
+  readonly number: number
+  readonly reason: string
+}
+
+export interface ImportReport {
+  readonly stored: number
+  /** In the store before, or more than once in the files. */
+  readonly duplicates: number
+  /** Lines, kept as they were in `<path>.rejected`. */
+  readonly rejected: number
+  /** False when the signal ended it before the last line. */
+  readonly isComplete: boolean
+}
+
+interface Source {
+  readonly path: string
+  readonly file: OpenFile
+  /** When the import began; what is appended meanwhile is not imported. */
+  readonly bytes: number
+  readonly mtimeMillis: number
+}
+
+interface DecodedLine {
+  readonly record: EventRecord
+  readonly text: string
+  readonly number: number
+}
+
+/**
+ * Brings files of JSON lines, the older flat ones included, into an exporter that is started. No position is
+ * kept: a line gives the same event with the same id each time, which an idempotent exporter recognizes. So an
+ * import that was interrupted, or whose file has grown, is simply run again.
+ * @throws Error when a file cannot be read, or the exporter fails for longer than `retryMillis`
+ */
+export async function importFiles(
+  paths: readonly string[],
+  exporter: Exporter,
+  options: ImportOptions,
+): Promise<ImportReport> {
+  const sources: Source[] = []
+  try {
+    for (const path of paths) {
+      const file = await open(path, 'r')
+      const { size, mtimeMs } = await file.stat()
+      sources.push({ path, file, bytes: size, mtimeMillis: mtimeMs })
+    }
+    const importer = new Importer(exporter, options, sources)
+    for (const source of sources) await importer.import(source)
+    return importer.report
+  } finally {
+    for (const { file } of sources) await file.close()
+  }
+}
+
+class Importer {
+  readonly #exporter: Exporter
+  readonly #options: ImportOptions
+  readonly #totalBytes: number
+  readonly #underWay = new Set<Promise<void>>()
+  #bytes = 0
+  #stored = 0
+  #duplicates = 0
+  #rejected = 0
+
+  constructor(exporter: Exporter, options: ImportOptions, sources: readonly Source[]) {
+    this.#exporter = exporter
+    this.#options = options
+    this.#totalBytes = sources.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+
+  get report(): ImportReport {
+    return {
+      stored: this.#stored,
+      duplicates: this.#duplicates,
+      rejected: this.#rejected,
+      isComplete: this.#bytes === this.#totalBytes,
+    }
+  }
+
+  async import(source: Source): Promise<void> {
+    const { path, file, mtimeMillis } = source
+    await rm(rejectedFile(path), { force: true })
+    let lines: DecodedLine[] = []
+    let [number, sentBytes, readBytes] = [0, 0, 0]
+    // A line without a time is given that of the line before it, so that it is the same event the next time.
+    let micros = Math.floor(mtimeMillis * 1000)
+    for await (const { bytes, start, end } of readLines(file, { unended: true })) {
+      if (this.#options.signal.aborted || start >= source.bytes) break
+      number++
+      readBytes = end
+      const text = bytes.toString().replace(/^\uFEFF/, '')
+      try {
+        const record = decodeLine(text, micros)
+        micros = record.timestampMicros
+        lines.push({ record, text, number })
+      } catch (error) {
+        if (text.trim()) await this.#reject(path, { text, number }, messageOf(error))
+      }
+      if (lines.length < BATCH_EVENTS && readBytes - sentBytes < BATCH_BYTES) continue
+      await this.#send(path, lines, readBytes - sentBytes)
+      sentBytes = readBytes
+      lines = []
+    }
+    await this.#send(path, lines, readBytes - sentBytes)
+    await Promise.all(this.#underWay)
+  }
+
+  /** Resolves when the batch is under way, which is at once while few others are. */
+  async #send(path: string, lines: readonly DecodedLine[], bytes: number): Promise<void> {
+    while (this.#underWay.size >= BATCHES_UNDER_WAY) await Promise.race(this.#underWay)
+    const stored = this.#store(path, lines).then(() => {
+      this.#underWay.delete(stored)
+      this.#bytes += bytes
+      const events = this.#stored + this.#duplicates
+      this.#options.onProgress?.({ bytes: this.#bytes, totalBytes: this.#totalBytes, events })
+    })
+    stored.catch(() => {}) // Whoever waits for those under way gets the error.
+    this.#underWay.add(stored)
+  }
+
+  async #store(path: string, lines: readonly DecodedLine[]): Promise<void> {
+    const { stored, duplicates, rejected } = await this.#export(lines)
+    this.#stored += stored
+    this.#duplicates += duplicates
+    const reasons = new Map(rejected.map(({ eventId, reason }) => [eventId, reason]))
+    for (const line of lines) {
+      const reason = reasons.get(line.record.eventId)
+      if (reason !== undefined) await this.#reject(path, line, reason)
+    }
+  }
+
+  async #export(lines: readonly DecodedLine[]): Promise<ExportResult> {
+    const batch = batchOf(lines.map(({ record }) => record))
+    const { signal } = new AbortController()
+    const giveUpAt = performance.now() + (this.#options.retryMillis ?? 60_000)
+    for (let delayMillis = FIRST_RETRY_MILLIS; ; delayMillis = Math.min(delayMillis * 2, MAX_RETRY_MILLIS)) {
+      try {
+        return await this.#exporter.export(batch, signal)
+      } catch (error) {
+        if (isPermanent(error)) return rejectedWhole(lines, error.message)
+        if (performance.now() + delayMillis > giveUpAt) throw error
+        await sleep(delayMillis)
+      }
+    }
+  }
+
+  async #reject(
+    path: string,
+    { text, number }: { text: string; number: number },
+    reason: string,
+  ): Promise<void> {
+    this.#rejected++
+    await appendFile(rejectedFile(path), `${text}\n`, { mode: FILE_MODE })
+    this.#options.onRejected?.({ path, number, reason })
+  }
+}
+
+function rejectedFile(path: string): string {
+  return `${path}.rejected`
+}
+
+function rejectedWhole(lines: readonly DecodedLine[], reason: string): ExportResult {
+  return {
+    stored: 0,
+    duplicates: 0,
+    rejected: lines.map(({ record }) => ({ eventId: record.eventId, reason })),
+  }
+}
+
+/** By name: an exporter of somebody else may bring its own copy of the class. */
+function isPermanent(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'PermanentExportError'
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
