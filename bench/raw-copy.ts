@@ -5,8 +5,7 @@ import { decodeEvent, formatTimestamp, nowMicros } from '@agentic-hooks/events'
 import { Client } from 'pg'
 import { CopyIn } from '../exporters/postgres/src/copy-in.ts'
 import { boundBytes, COPY_COLUMNS, encodeRows } from '../exporters/postgres/src/copy-rows.ts'
-import { eventIdAt } from './load/options.ts'
-import { randomIdPrefix } from './load/run.ts'
+import { eventIdAt, randomIdPrefix } from './load/ids.ts'
 import { sampleEvent } from './load/sample-events.ts'
 
 /*

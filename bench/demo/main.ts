@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { parseArgs, styleText } from 'node:util'
 import { type Exporter, isEventReader } from '@agentic-hooks/events'
 import { createExporter as createJsonlExporter } from '@agentic-hooks/exporter-jsonl'
@@ -94,7 +93,7 @@ async function readBack(storage: Storage, from: Date) {
 }
 
 function jsonlStorage(file?: string): Storage {
-  const path = resolve(file ?? `.agentic/demo/${new Date().toISOString().replaceAll(':', '-')}.jsonl`)
+  const path = file ?? `.agentic/demo/${new Date().toISOString().replaceAll(':', '-')}.jsonl`
   return {
     name: path,
     environment: { STORAGE_TYPE: 'jsonl', JSONL_PATH: path },
@@ -107,7 +106,7 @@ async function postgresStorage(): Promise<Storage> {
   const server = process.env.DATABASE_URL ? null : await startPostgres()
   const databaseUrl = process.env.DATABASE_URL || (await server?.createDatabase()) || ''
   return {
-    name: server ? `a PostgreSQL that comes with the packages` : 'the PostgreSQL of DATABASE_URL',
+    name: server ? 'a PostgreSQL of its own' : 'the PostgreSQL of DATABASE_URL',
     environment: { STORAGE_TYPE: 'postgres', DATABASE_URL: databaseUrl },
     open: () => createPostgresExporter({ databaseUrl }),
     remove: async () => server?.stop(),

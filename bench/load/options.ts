@@ -30,6 +30,25 @@ export interface LoadOptions {
   readonly intervalMillis?: number
 }
 
+const HOUR_MILLIS = 3_600_000
+
+export function withDefaults(options: LoadOptions): Required<LoadOptions> {
+  const { totalEvents = Number.POSITIVE_INFINITY } = options
+  return {
+    protocol: 'otlp-protobuf',
+    connections: 10,
+    records: 50,
+    rate: 0,
+    durationMillis: Number.isFinite(totalEvents) ? HOUR_MILLIS : 10_000,
+    warmupMillis: 0,
+    totalEvents,
+    gzip: false,
+    headers: {},
+    intervalMillis: 0,
+    ...options,
+  }
+}
+
 export interface Percentiles {
   readonly mean: number
   readonly p50: number
@@ -80,22 +99,4 @@ export interface LoadReport {
   readonly eventLoopUtilization: number
   /** Why the figures tell of the generator rather than of the target; null when they do not. */
   readonly bottleneck: string | null
-}
-
-const ID_DIGITS = 12
-
-/** The id of the n-th event of a run. */
-export function eventIdAt(idPrefix: string, number: number): string {
-  return idPrefix + number.toString(16).padStart(ID_DIGITS, '0')
-}
-
-/** The ids of all events of accepted requests: every one of them must be in the store. */
-export function* acceptedIds(report: LoadReport): Generator<string> {
-  const unaccepted = new Set(report.unacceptedRequests)
-  for (let request = 0; request < report.requests; request++) {
-    if (unaccepted.has(request)) continue
-    for (let index = 0; index < report.records; index++) {
-      yield eventIdAt(report.idPrefix, request * report.records + index)
-    }
-  }
 }

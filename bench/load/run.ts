@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { nowMicros } from '@agentic-hooks/events'
 import { Connection, type Response } from './connection.ts'
+import { randomIdPrefix } from './ids.ts'
 import { MAX_AGENTS } from './markers.ts'
 import { Meter } from './meter.ts'
-import type { IntervalReport, LoadOptions, LoadReport } from './options.ts'
+import { type IntervalReport, type LoadOptions, type LoadReport, withDefaults } from './options.ts'
 import { Requests, rejectedEvents } from './requests.ts'
 
 /** Connections opened at the same time: fewer than a listen backlog holds. */
@@ -14,25 +14,6 @@ const CONNECT_BATCH = 100
 const REST_MILLIS = 100
 /** How long to wait for the last answers. */
 const DRAIN_MILLIS = 30_000
-
-const HOUR_MILLIS = 3_600_000
-
-function withDefaults(options: LoadOptions): Required<LoadOptions> {
-  const { totalEvents = Number.POSITIVE_INFINITY } = options
-  return {
-    protocol: 'otlp-protobuf',
-    connections: 10,
-    records: 50,
-    rate: 0,
-    durationMillis: Number.isFinite(totalEvents) ? HOUR_MILLIS : 10_000,
-    warmupMillis: 0,
-    totalEvents,
-    gzip: false,
-    headers: {},
-    intervalMillis: 0,
-    ...options,
-  }
-}
 
 /**
  * Drives the target and reports; early, with what it has, when the signal aborts.
@@ -108,6 +89,8 @@ class Load {
   #sentRequests = 0
   #acceptedEvents = 0
   #rejectedEvents = 0
+  /** Since when at least one connection is idle. */
+  #idleSinceMillis = 0
   #timer: NodeJS.Timeout | undefined
   #drained = () => {}
 
@@ -192,6 +175,7 @@ class Load {
 
   #ready(connection: Connection): void {
     if (!this.#connections.has(connection)) return
+    if (!this.#idle.length) this.#idleSinceMillis = performance.now()
     this.#idle.push(connection)
     if (this.#sending) this.#sendDue()
   }
@@ -215,7 +199,8 @@ class Load {
     const number = this.#sentRequests++
     const request = this.#requests.take(number * this.#options.records, connection.agent, nowMicros())
     this.#inFlight.set(connection, { number, dueMillis })
-    this.#meter.sent(now - dueMillis)
+    // What was due while every connection waited for an answer is late by the target's fault, not by ours.
+    this.#meter.sent(now - Math.max(dueMillis, this.#idleSinceMillis))
     connection.send(request, () => this.#requests.release(request))
   }
 
@@ -231,7 +216,7 @@ class Load {
     const accepted = ok ? records - rejected : 0
     this.#acceptedEvents += accepted
     this.#rejectedEvents += rejected
-    this.#meter.answered(performance.now() - inFlight.dueMillis, accepted)
+    if (ok) this.#meter.answered(performance.now() - inFlight.dueMillis, accepted)
     this.#settle(connection, inFlight, String(status), ok)
     if (ok) this.#ready(connection)
     else setTimeout(() => this.#ready(connection), REST_MILLIS).unref()
@@ -259,14 +244,4 @@ class Load {
     await delay(REST_MILLIS, undefined, { ref: false })
     if (this.#sending) await this.#open(agent).catch(() => this.#replace(agent))
   }
-}
-
-/**
- * All of a UUIDv7 but its last 12 digits, which count the events: ids grow as those of real clients do, and
- * 24 random bits tell runs of the same millisecond apart.
- */
-export function randomIdPrefix(): string {
-  const millis = Date.now().toString(16).padStart(12, '0')
-  const random = randomBytes(3).toString('hex')
-  return `${millis.slice(0, 8)}-${millis.slice(8)}-7${random.slice(0, 3)}-8${random.slice(3)}-`
 }
