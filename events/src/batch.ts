@@ -14,7 +14,7 @@ export interface EventRecord {
   readonly workflowId: string | null
   readonly phaseId: string | null
   readonly milestoneId: string | null
-  /** A JSON object in UTF-8. */
+  /** A JSON object in UTF-8, on one line. */
   readonly data: Uint8Array
   readonly timestampMicros: Micros
   readonly observedAtMicros: Micros | null
@@ -24,13 +24,13 @@ export interface EventRecord {
   readonly traceId: string | null
   /** 16 hex digits in lower case. */
   readonly spanId: string | null
-  /** A JSON object in UTF-8: what the sender said about the record and that is not its data. */
+  /** A JSON object in UTF-8, on one line: what the sender said about the record and that is not its data. */
   readonly attributes: Uint8Array | null
   /** Shared by reference among the records of one resource and scope. */
   readonly origin: Origin | null
 }
 
-/** Who emitted: OpenTelemetry's resource and instrumentation scope, each a JSON object in UTF-8. */
+/** Who emitted: OpenTelemetry's resource and instrumentation scope, each a JSON object in UTF-8, on one line. */
 export interface Origin {
   /** The resource's attributes. */
   readonly resource: Uint8Array | null

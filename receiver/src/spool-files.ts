@@ -22,7 +22,7 @@ const MAX_QUEUED_BYTES = 2 ** 26
 /** What a file takes of the disk at least. */
 const BLOCK_BYTES = 4096
 
-const SEGMENT_NAME = /^(\d{12})-(\d+)\.spool$/
+const SEGMENT_NAME = /^(\d{12})-(\d+)\.spool(\.damaged)?$/
 const REJECTED_FILE = 'rejected.jsonl'
 /** Of a record in rejected.jsonl, which `import` reads like any other. */
 const REASON_ATTRIBUTE = 'agentic_hooks.rejected_reason'
@@ -89,10 +89,11 @@ export class SpoolFiles {
       const path = join(directory, name)
       const { size, mtimeMs } = await this.#fileSystem.stat(path)
       this.#bytes += onDisk(size)
-      const [, sequence, events] = SEGMENT_NAME.exec(name) ?? []
+      const [, sequence, events, damaged] = SEGMENT_NAME.exec(name) ?? []
       if (!sequence) continue
-      segments.push({ path, events: Number(events), bytes: onDisk(size), writtenAtMillis: mtimeMs })
       this.#nextSequence = Number(sequence) + 1
+      if (damaged) continue
+      segments.push({ path, events: Number(events), bytes: onDisk(size), writtenAtMillis: mtimeMs })
     }
     return segments
   }

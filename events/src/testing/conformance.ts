@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { batchOf, type EventRecord } from '../batch.ts'
 import { PermanentExportError } from '../errors.ts'
 import type { Exporter, ExportResult } from '../exporter.ts'
 import { jsonBytes } from '../json.ts'
 import { assertHolds, assertSame, byId } from './compare.ts'
+import { eventually, PATIENCE_MILLIS, settles } from './patience.ts'
 import { hardRecords, sampleRecord, sampleRecords } from './samples.ts'
 
 /** What the suite needs to know about an exporter. */
@@ -30,9 +30,6 @@ export interface ConformanceCase {
   readonly name: string
   run(): Promise<void>
 }
-
-/** How long anything may take before the suite calls it hung. */
-const PATIENCE_MILLIS = 20_000
 
 type Check = (exporter: Exporter, harness: ExporterHarness) => Promise<void>
 
@@ -290,30 +287,4 @@ function assertRetryable(error: unknown): void {
     !(error instanceof PermanentExportError),
     `"${error.message}" says that a retry can never succeed`,
   )
-}
-
-async function settles<T>(promise: Promise<T>, what: string): Promise<T> {
-  const patience = new AbortController()
-  const tooLong = sleep(PATIENCE_MILLIS, undefined, { signal: patience.signal }).then(() =>
-    assert.fail(`${what} has not settled after ${PATIENCE_MILLIS} ms`),
-  )
-  try {
-    return await Promise.race([promise, tooLong])
-  } finally {
-    patience.abort()
-    tooLong.catch(() => {})
-  }
-}
-
-async function eventually(attempt: () => Promise<unknown>, what: string): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MILLIS
-  for (;;) {
-    try {
-      await attempt()
-      return
-    } catch (error) {
-      if (Date.now() > deadline) assert.fail(`${what} still fails after ${PATIENCE_MILLIS} ms: ${error}`)
-      await sleep(20)
-    }
-  }
 }
