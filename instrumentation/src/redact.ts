@@ -37,7 +37,7 @@ const URL_PASSWORD = /(:\/\/[^\s:@/]*:)[^\s@/]+(?=@)/g
 
 /** What `export DB_PASSWORD=...` assigns. */
 const ASSIGNED_SECRET =
-  /(\b[A-Z\d_]*(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY)=)(?:"[^"\n]+"|'[^'\n]+'|[^\s"']+)/g
+  /((?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY)=)(?:"[^"\n]+"|'[^'\n]+'|[^\s"']+)/g
 
 /** Nothing shorter is taken for a secret, nor for a text with one. */
 const MIN_SECRET_LENGTH = 12

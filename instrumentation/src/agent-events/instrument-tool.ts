@@ -3,7 +3,7 @@ import { defaultClient } from './default-client.ts'
 import { LoggerEmitter } from './logger-emitter.ts'
 import { AgentRecorder, type Emitter } from './recorder.ts'
 import { capturesContent } from './settings.ts'
-import { runTool } from './tool-function.ts'
+import { observedTool } from './tool-function.ts'
 import { version } from './version.ts'
 
 export interface InstrumentToolOptions {
@@ -30,13 +30,11 @@ export function instrumentTool<Args extends unknown[], Result>(
     emitter,
     captureContent: capturesContent('custom'),
   })
-  const instrumented = function (this: unknown, ...args: Args): Result {
-    return runTool(
-      recorder,
-      () => ({ name, input: args.length === 1 ? args[0] : args }),
-      () => fn.apply(this, args),
-    )
-  }
+  const instrumented = observedTool(
+    fn as (...args: never[]) => unknown,
+    () => recorder,
+    (args: Args) => ({ name, input: args.length === 1 ? args[0] : args }),
+  ) as (...args: Args) => Result
   return Object.defineProperties(instrumented, {
     name: { value: fn.name, configurable: true },
     length: { value: fn.length, configurable: true },

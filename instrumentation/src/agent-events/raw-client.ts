@@ -1,11 +1,11 @@
 import { activeRecorder } from './agent-instrumentation.ts'
 import { isAbort, quietly } from './error.ts'
+import { observeIterator } from './observe.ts'
 import type { Operation } from './operation.ts'
 import { patchMethod } from './patch.ts'
 import type { AgentRecorder, ToolCall, Usage } from './recorder.ts'
 import { activeScope, type Scope } from './scope.ts'
-import { observeIterator } from './stream.ts'
-import { runTool } from './tool-function.ts'
+import { observedTool } from './tool-function.ts'
 
 /** What a provider's answer says, in the terms of hook events. */
 export interface ModelAnswer {
@@ -175,8 +175,6 @@ function observeApiStream<Chunk>(
   stream.iterator = () => observeAnswer(call, iterator.call(stream), assembler, stream.controller?.signal)
 }
 
-type AnyFunction = (...args: unknown[]) => unknown
-
 /** Watches the tools that a client's runner is given: `property` of each is its function. */
 export function patchToolRunner<Body, Tool extends object>(
   prototype: object | undefined,
@@ -191,12 +189,13 @@ export function patchToolRunner<Body, Tool extends object>(
     return function (this: object, body: Body, ...rest: unknown[]) {
       quietly(() => {
         for (const tool of tools(body)) {
-          patchMethod(tool, property, (run) => {
-            return function (this: unknown, ...args: unknown[]) {
-              const call = () => (run as AnyFunction).apply(this, args)
-              return runTool(activeRecorder(framework), () => describe(tool, args), call)
-            }
-          })
+          patchMethod(tool, property, (run) =>
+            observedTool(
+              run,
+              () => activeRecorder(framework),
+              (args) => describe(tool, args),
+            ),
+          )
         }
       })
       return runTools.call(this, body, ...rest)

@@ -5,9 +5,9 @@ import {
   type PatchedModule,
 } from '../agent-events/agent-instrumentation.ts'
 import { quietly } from '../agent-events/error.ts'
+import { observeIterator } from '../agent-events/observe.ts'
 import { patchExport } from '../agent-events/patch.ts'
 import { activeScope } from '../agent-events/scope.ts'
-import { observeIterator } from '../agent-events/stream.ts'
 import { observedOptions } from './options.ts'
 import { QueryEvents } from './query-events.ts'
 import type { Message, Options } from './types.ts'

@@ -4,6 +4,7 @@ import {
   type PatchedModule,
 } from '../agent-events/agent-instrumentation.ts'
 import { quietly } from '../agent-events/error.ts'
+import { observed } from '../agent-events/observe.ts'
 import { patchMethod } from '../agent-events/patch.ts'
 import {
   completeModelCall,
@@ -13,7 +14,6 @@ import {
   startModelCall,
 } from '../agent-events/raw-client.ts'
 import { newMessages } from '../agent-events/recorder.ts'
-import { scopeStorage } from '../agent-events/scope.ts'
 import { type Content, type GenerateContentResponse, generateContent } from './answers.ts'
 
 interface Params {
@@ -21,7 +21,6 @@ interface Params {
   readonly contents?: unknown
 }
 
-type Generate = (this: object, params: Params, ...rest: unknown[]) => Promise<GenerateContentResponse>
 type GenerateStream = (
   this: object,
   params: Params,
@@ -50,33 +49,32 @@ export class GoogleGenAiInstrumentation extends AgentInstrumentation {
 }
 
 function patchModels(prototype: object | undefined): void {
-  patchMethod(prototype, 'generateContentInternal', (original) => {
-    const generate = original as unknown as Generate
-    return async function (this: object, params: Params, ...rest: unknown[]) {
+  patchMethod(prototype, 'generateContentInternal', (original) =>
+    observed(original, (_models: object, [params]: [Params]) => {
       const call = start(params, false)
-      if (!call) return await generate.call(this, params, ...rest)
-      try {
-        const response = await scopeStorage.run(call.scope, () => generate.call(this, params, ...rest))
-        quietly(() => completeModelCall(call, generateContent.read(response)))
-        return response
-      } catch (error) {
-        quietly(() => failModelCall(call, error))
-        throw error
-      }
-    }
-  })
+      return (
+        call && {
+          scope: call.scope,
+          completed: (response) =>
+            completeModelCall(call, generateContent.read(response as GenerateContentResponse)),
+          failed: (error) => failModelCall(call, error),
+        }
+      )
+    }),
+  )
   patchMethod(prototype, 'generateContentStreamInternal', (original) => {
     const generate = original as unknown as GenerateStream
-    return async function (this: object, params: Params, ...rest: unknown[]) {
-      const call = start(params, true)
-      if (!call) return await generate.call(this, params, ...rest)
-      try {
-        const stream = await scopeStorage.run(call.scope, () => generate.call(this, params, ...rest))
-        return observeAnswer(call, stream, generateContent.assembler())
-      } catch (error) {
-        quietly(() => failModelCall(call, error))
-        throw error
-      }
+    return function (this: object, params: Params, ...rest: unknown[]) {
+      const call = quietly(() => start(params, true))
+      const stream = generate.call(this, params, ...rest)
+      if (!call) return stream
+      return stream.then(
+        (chunks) => observeAnswer(call, chunks, generateContent.assembler()),
+        (error) => {
+          quietly(() => failModelCall(call, error))
+          throw error
+        },
+      )
     }
   })
 }

@@ -1,13 +1,12 @@
 import { activeRecorder } from '../agent-events/agent-instrumentation.ts'
 import { conversationIdIn } from '../agent-events/conversation.ts'
 import { quietly } from '../agent-events/error.ts'
+import { type Observation, observed, observeIterator } from '../agent-events/observe.ts'
 import { patchMethod } from '../agent-events/patch.ts'
 import { insideModelCall, insideTool } from '../agent-events/recorder.ts'
-import { type Scope, scopeStorage } from '../agent-events/scope.ts'
-import { observeIterator } from '../agent-events/stream.ts'
+import type { Scope } from '../agent-events/scope.ts'
 import { isHookEventsHandler, modelCallIn } from './handler.ts'
 
-type AsyncMethod = (this: object, ...args: unknown[]) => Promise<unknown>
 type Iterate = (this: object, ...args: unknown[]) => AsyncIterableIterator<unknown>
 
 /**
@@ -15,14 +14,9 @@ type Iterate = (this: object, ...args: unknown[]) => AsyncIterableIterator<unkno
  * stream's reader goes away.
  */
 export function patchChatModel(prototype: object | undefined): void {
-  patchMethod(prototype, 'generate', (original) => {
-    const generate = original as unknown as AsyncMethod
-    return async function (this: object, ...args: unknown[]) {
-      const scope = quietly(() => modelScope(args))
-      if (!scope) return await generate.apply(this, args)
-      return await scopeStorage.run(scope, () => generate.apply(this, args))
-    }
-  })
+  patchMethod(prototype, 'generate', (original) =>
+    observed(original, (_model: object, args: unknown[]) => inScope(modelScope(args))),
+  )
   patchMethod(prototype, '_streamIterator', (original) => {
     const iterate = original as unknown as Iterate
     return function (this: object, ...args: unknown[]) {
@@ -41,14 +35,14 @@ export function patchChatModel(prototype: object | undefined): void {
 
 /** A server's client that a tool only adapts must not report the tool's call again. */
 export function patchTool(prototype: object | undefined): void {
-  patchMethod(prototype, 'call', (original) => {
-    const call = original as unknown as AsyncMethod
-    return async function (this: object, ...args: unknown[]) {
-      const scope = quietly(() => toolScope(this as { name: string }, args))
-      if (!scope) return await call.apply(this, args)
-      return await scopeStorage.run(scope, () => call.apply(this, args))
-    }
-  })
+  patchMethod(prototype, 'call', (original) =>
+    observed(original, (tool: { name: string }, args: unknown[]) => inScope(toolScope(tool, args))),
+  )
+}
+
+/** The callbacks tell of the rest. */
+function inScope(scope: Scope | undefined): Observation | undefined {
+  return scope && { scope, completed() {}, failed() {} }
 }
 
 interface CallConfig {

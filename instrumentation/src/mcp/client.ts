@@ -1,9 +1,9 @@
 import { activeRecorder } from '../agent-events/agent-instrumentation.ts'
-import { quietly } from '../agent-events/error.ts'
+import { type Observation, observed } from '../agent-events/observe.ts'
 import { patchMethod } from '../agent-events/patch.ts'
 import { insideTool } from '../agent-events/recorder.ts'
-import { activeScope, scopeStorage } from '../agent-events/scope.ts'
-import { type CallToolResult, completeTool, isSameTool } from './tool-result.ts'
+import { activeScope } from '../agent-events/scope.ts'
+import { isSameTool, observeTool } from './tool-result.ts'
 
 interface Client {
   getServerVersion?(): { readonly name?: string } | undefined
@@ -14,36 +14,21 @@ interface CallToolParams {
   readonly arguments?: unknown
 }
 
-type CallTool = (this: Client, params: CallToolParams, ...rest: unknown[]) => Promise<CallToolResult>
-
 export function patchClient(prototype: object | undefined): void {
-  patchMethod(prototype, 'callTool', (original) => {
-    const callTool = original as unknown as CallTool
-    return async function (this: Client, params: CallToolParams, ...rest: unknown[]) {
-      const call = quietly(() => start(this, params))
-      if (!call) return await callTool.call(this, params, ...rest)
-      const { recorder, tool, scope } = call
-      try {
-        const result = await scopeStorage.run(scope, () => callTool.call(this, params, ...rest))
-        quietly(() => completeTool(recorder, tool, result))
-        return result
-      } catch (error) {
-        quietly(() => tool.fail(error))
-        throw error
-      }
-    }
-  })
+  patchMethod(prototype, 'callTool', (original) =>
+    observed(original, (client: Client, [params]: [CallToolParams]) => start(client, params)),
+  )
 }
 
-function start(client: Client, params: CallToolParams) {
+function start(client: Client, params: CallToolParams | undefined): Observation | undefined {
   const recorder = activeRecorder('mcp')
   // An agent's own tool that is only an adapter for this call has been reported by the agent's library.
-  if (!recorder || isSameTool(activeScope()?.toolName, params.name)) return undefined
+  if (!recorder || !params || isSameTool(activeScope()?.toolName, params.name)) return undefined
   const scope = recorder.scope()
   const call = { name: params.name, id: crypto.randomUUID(), input: params.arguments }
   const tool = recorder.tool(scope, call, {
     mcp_side: 'client',
     mcp_server: client.getServerVersion?.()?.name,
   })
-  return { recorder, tool, scope: insideTool(scope, call) }
+  return observeTool(recorder, tool, insideTool(scope, call))
 }

@@ -1,9 +1,10 @@
 import { activeRecorder } from '../agent-events/agent-instrumentation.ts'
 import { quietly } from '../agent-events/error.ts'
+import { type Observation, observed } from '../agent-events/observe.ts'
 import { patchMethod } from '../agent-events/patch.ts'
 import { insideTool } from '../agent-events/recorder.ts'
-import { activeScope, scopeStorage } from '../agent-events/scope.ts'
-import { type CallToolResult, completeTool, isSameTool } from './tool-result.ts'
+import { activeScope } from '../agent-events/scope.ts'
+import { isSameTool, observeTool } from './tool-result.ts'
 
 interface Server {
   /** What the server said about itself when it was made. */
@@ -49,27 +50,17 @@ function methodOf(method: unknown): unknown {
 }
 
 function observe(server: Server, handler: Handler): Handler {
-  return async (request, extra, ...rest) => {
-    const call = quietly(() => start(server, request, extra))
-    if (!call) return await handler(request, extra, ...rest)
-    const { recorder, tool, scope } = call
-    try {
-      const result = await scopeStorage.run(scope, () => handler(request, extra, ...rest))
-      quietly(() => completeTool(recorder, tool, result as CallToolResult))
-      return result
-    } catch (error) {
-      quietly(() => tool.fail(error))
-      throw error
-    }
-  }
+  return observed(handler, (_self: unknown, [request, extra]: [Request, Extra | undefined]) =>
+    start(server, request, extra),
+  ) as Handler
 }
 
-function start(server: Server, { params }: Request, extra: Extra | undefined) {
+function start(server: Server, { params }: Request, extra: Extra | undefined): Observation | undefined {
   const recorder = activeRecorder('mcp')
   // A client in this very process has reported the call.
-  if (!recorder || isSameTool(activeScope()?.toolName, params.name)) return undefined
-  const scope = recorder.scope({ conversationId: extra?.sessionId })
+  if (!recorder || !params || isSameTool(activeScope()?.toolName, params.name)) return undefined
+  const scope = recorder.scope(extra?.sessionId === undefined ? {} : { conversationId: extra.sessionId })
   const call = { name: params.name, id: crypto.randomUUID(), input: params.arguments }
   const tool = recorder.tool(scope, call, { mcp_side: 'server', mcp_server: server._serverInfo?.name })
-  return { recorder, tool, scope: insideTool(scope, call) }
+  return observeTool(recorder, tool, insideTool(scope, call))
 }

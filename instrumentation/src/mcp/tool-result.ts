@@ -1,19 +1,25 @@
 import { plainText } from '../agent-events/conversation.ts'
+import type { Observation } from '../agent-events/observe.ts'
 import type { Operation } from '../agent-events/operation.ts'
 import type { AgentRecorder } from '../agent-events/recorder.ts'
+import type { Scope } from '../agent-events/scope.ts'
 
 /** What a tool of a server answers; a failed one answers too. */
-export interface CallToolResult {
+interface CallToolResult {
   readonly isError?: boolean
   readonly content?: unknown
   readonly structuredContent?: unknown
 }
 
-export function completeTool(
-  recorder: AgentRecorder,
-  tool: Operation,
-  result: CallToolResult | undefined,
-): void {
+export function observeTool(recorder: AgentRecorder, tool: Operation, scope: Scope): Observation {
+  return {
+    scope,
+    completed: (result) => completeTool(recorder, tool, result as CallToolResult),
+    failed: (error) => tool.fail(error),
+  }
+}
+
+function completeTool(recorder: AgentRecorder, tool: Operation, result: CallToolResult | undefined): void {
   const text = plainText(result?.content)
   const response = recorder.content(result?.structuredContent ?? text)
   if (result?.isError) {

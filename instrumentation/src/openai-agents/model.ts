@@ -1,9 +1,9 @@
 import { quietly } from '../agent-events/error.ts'
+import { observed, observeStream } from '../agent-events/observe.ts'
 import type { Operation } from '../agent-events/operation.ts'
 import { patchMethod } from '../agent-events/patch.ts'
 import { insideModelCall } from '../agent-events/recorder.ts'
 import { type Scope, scopeStorage } from '../agent-events/scope.ts'
-import { observeStream } from '../agent-events/stream.ts'
 import { type AgentRun, currentRun } from './run.ts'
 import type { InputItem, Model, ModelProvider, ModelRequest, ModelResponse } from './types.ts'
 import { usageOf } from './usage.ts'
@@ -30,21 +30,18 @@ const names = new WeakMap<Model, string>()
 export function patchModel(model: string | Model | undefined, name: string | undefined): void {
   if (typeof model !== 'object' || model === null) return
   if (name) names.set(model, name)
-  patchMethod(model, 'getResponse', (original) => {
-    const getResponse = original as unknown as Model['getResponse']
-    return async function (this: Model, request: ModelRequest) {
-      const call = quietly(() => start(this, request, false))
-      if (!call) return await getResponse.call(this, request)
-      try {
-        const response = await scopeStorage.run(call.scope, () => getResponse.call(this, request))
-        quietly(() => complete(call, response))
-        return response
-      } catch (error) {
-        quietly(() => call.operation.fail(error))
-        throw error
-      }
-    }
-  })
+  patchMethod(model, 'getResponse', (original) =>
+    observed(original, (self: Model, [request]: [ModelRequest]) => {
+      const call = start(self, request, false)
+      return (
+        call && {
+          scope: call.scope,
+          completed: (response) => complete(call, response as ModelResponse),
+          failed: (error) => call.operation.fail(error),
+        }
+      )
+    }),
+  )
   patchMethod(model, 'getStreamedResponse', (original) => {
     const getStreamedResponse = original as unknown as Model['getStreamedResponse']
     return function (this: Model, request: ModelRequest) {

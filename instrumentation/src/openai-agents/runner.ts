@@ -1,11 +1,21 @@
 import { activeRecorder } from '../agent-events/agent-instrumentation.ts'
 import { plainText } from '../agent-events/conversation.ts'
 import { quietly } from '../agent-events/error.ts'
+import { observed } from '../agent-events/observe.ts'
 import { patchMethod } from '../agent-events/patch.ts'
-import { activeScope, scopeStorage } from '../agent-events/scope.ts'
+import { activeScope } from '../agent-events/scope.ts'
 import { patchModel, patchProvider } from './model.ts'
 import { AgentRun, currentRun } from './run.ts'
-import type { Agent, InputItem, RunInput, Runner, RunOptions, Tool, ToolCallItem } from './types.ts'
+import type {
+  Agent,
+  InputItem,
+  RunInput,
+  Runner,
+  RunOptions,
+  RunResult,
+  Tool,
+  ToolCallItem,
+} from './types.ts'
 import { isRunState } from './types.ts'
 
 export interface AgentsCore {
@@ -20,25 +30,23 @@ interface SpanError {
 
 export function patchRunner({ Runner, getCurrentTrace, getCurrentSpan }: AgentsCore): void {
   const watched = new WeakSet<Runner>()
-  patchMethod(Runner?.prototype, 'run', (original) => {
-    const runAgent = original as unknown as Runner['run']
-    return async function (this: Runner, agent: Agent, input: RunInput, options?: RunOptions) {
-      const run = quietly(() => {
-        if (!watched.has(this)) watch(this, () => getCurrentSpan?.()?.error)
-        watched.add(this)
-        return start(this, agent, input, options, getCurrentTrace?.()?.groupId)
-      })
-      if (!run) return await runAgent.call(this, agent, input, options)
-      try {
-        const result = await scopeStorage.run(run.scope, () => runAgent.call(this, agent, input, options))
-        quietly(() => run.follow(result))
-        return result
-      } catch (error) {
-        quietly(() => run.fail(error))
-        throw error
-      }
-    }
-  })
+  patchMethod(Runner?.prototype, 'run', (original) =>
+    observed(
+      original,
+      (runner: Runner, [agent, input, options]: [Agent, RunInput, RunOptions | undefined]) => {
+        if (!watched.has(runner)) watch(runner, () => getCurrentSpan?.()?.error)
+        watched.add(runner)
+        const run = start(runner, agent, input, options, getCurrentTrace?.()?.groupId)
+        return (
+          run && {
+            scope: run.scope,
+            completed: (result) => run.follow(result as RunResult),
+            failed: (error) => run.fail(error),
+          }
+        )
+      },
+    ),
+  )
 }
 
 function start(
@@ -101,18 +109,16 @@ function watch(runner: Runner, spanError: () => SpanError | null | undefined): v
   )
 }
 
-type Invoke = (context: unknown, input: unknown, details?: { toolCall?: ToolCallItem }) => unknown
+type InvokeArgs = [context: unknown, input: unknown, details: { toolCall?: ToolCallItem } | undefined]
 
 /** So that an agent, a server's client or a raw model client inside the tool knows where it is. */
 function runInvokeInside(tool: Tool): void {
-  patchMethod(tool, 'invoke', (original) => {
-    const invoke = original as unknown as Invoke
-    return function (this: unknown, context: unknown, input: unknown, details?: { toolCall?: ToolCallItem }) {
-      const scope = quietly(() => currentRun()?.scopeOf(details?.toolCall))
-      if (!scope) return invoke.call(this, context, input, details)
-      return scopeStorage.run(scope, () => invoke.call(this, context, input, details))
-    }
-  })
+  patchMethod(tool, 'invoke', (original) =>
+    observed(original, (_tool: Tool, [, , details]: InvokeArgs) => {
+      const scope = currentRun()?.scopeOf(details?.toolCall)
+      return scope && { scope, completed() {}, failed() {} }
+    }),
+  )
 }
 
 function lastUserInput(input: string | readonly InputItem[]): unknown {

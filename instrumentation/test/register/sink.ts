@@ -9,6 +9,7 @@ export interface ReceivedEvent {
   readonly data: Record<string, unknown>
   readonly traceId: string
   readonly scopeName: string
+  readonly serviceName: string
 }
 
 export interface Sink extends AsyncDisposable {
@@ -23,7 +24,7 @@ export async function startSink(): Promise<Sink> {
     const chunks: Buffer[] = []
     request.on('data', (chunk) => chunks.push(chunk))
     request.on('end', () => {
-      events.push(...decode(JSON.parse(Buffer.concat(chunks).toString())))
+      if (request.url === '/v1/logs') events.push(...decode(JSON.parse(Buffer.concat(chunks).toString())))
       response.setHeader('content-type', 'application/json').end('{}')
     })
   })
@@ -55,6 +56,7 @@ interface KeyValue {
 
 interface LogsRequest {
   resourceLogs: {
+    resource?: { attributes?: KeyValue[] }
     scopeLogs: {
       scope?: { name?: string }
       logRecords: { eventName: string; attributes: KeyValue[]; traceId?: string }[]
@@ -63,7 +65,7 @@ interface LogsRequest {
 }
 
 function decode({ resourceLogs }: LogsRequest): ReceivedEvent[] {
-  return resourceLogs.flatMap(({ scopeLogs }) =>
+  return resourceLogs.flatMap(({ resource, scopeLogs }) =>
     scopeLogs.flatMap(({ scope, logRecords }) =>
       logRecords.map(({ eventName, attributes, traceId = '' }) => {
         const values = toObject(attributes)
@@ -74,6 +76,7 @@ function decode({ resourceLogs }: LogsRequest): ReceivedEvent[] {
           data: values['agentic_hooks.data'] as Record<string, unknown>,
           traceId,
           scopeName: scope?.name ?? '',
+          serviceName: String(toObject(resource?.attributes ?? [])['service.name']),
         }
       }),
     ),

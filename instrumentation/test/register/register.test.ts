@@ -1,0 +1,167 @@
+import { describe, expect, it } from 'vitest'
+import packageJson from '../../package.json' with { type: 'json' }
+import { version } from '../../src/agent-events/version.ts'
+import { type AgentRun, runAgent, summarize } from './run-agent.ts'
+
+const fixture = (name: string) => new URL(`fixtures/${name}`, import.meta.url)
+const CALL = ['tool_execution_started work', 'tool_execution_completed work']
+const SESSION = ['session_started', ...CALL, 'session_completed']
+
+function bySession({ events }: AgentRun): string[][] {
+  return [...Map.groupBy(events, ({ sessionId }) => sessionId).values()].map((session) => summarize(session))
+}
+
+describe('the preload', () => {
+  it('reports each worker thread as a session of its own, with its parent', async () => {
+    const run = await runAgent(fixture('worker.mjs'))
+    expect(bySession(run)).toEqual([SESSION, SESSION])
+    const [main, worker] = run.events.filter(({ eventType }) => eventType === 'session_started')
+    expect(worker?.data.parent_session_id).toBe(main?.sessionId)
+    expect(worker?.data.thread_id).toBeTypeOf('number')
+  })
+
+  it('reports each child process once, whether it inherits arguments or NODE_OPTIONS', async () => {
+    const NODE_OPTIONS = '--require @agentic-hooks/instrumentation/register'
+    const run = await runAgent(fixture('child.mjs'), { env: { NODE_OPTIONS } })
+    expect(bySession(run)).toEqual([SESSION, SESSION])
+    const [parent, child] = run.events.filter(({ eventType }) => eventType === 'session_started')
+    expect(child?.data.parent_process_id).toBe(parent?.data.process_id)
+  })
+
+  it('starts once when it is required and imported', async () => {
+    const nodeArgs = ['--import', '@agentic-hooks/instrumentation/register']
+    expect(bySession(await runAgent(fixture('one-call.mjs'), { nodeArgs }))).toEqual([SESSION])
+  })
+
+  it('is silent with OTEL_SDK_DISABLED', async () => {
+    const run = await runAgent(fixture('one-call.mjs'), { env: { OTEL_SDK_DISABLED: 'true' } })
+    expect(run).toMatchObject({ exitCode: 0, stderr: '', events: [] })
+  })
+
+  it('warns once when it cannot start, and the application runs', async () => {
+    const run = await runAgent(fixture('one-call.mjs'), {
+      env: { AGENTIC_HOOKS_SESSION_RESOLVER: './nowhere.mjs' },
+    })
+    expect(run.exitCode).toBe(0)
+    expect(run.events).toEqual([])
+    expect(run.stderr.match(/AgenticHooksWarning: .*/g)).toEqual([
+      'AgenticHooksWarning: Hook events are off: the preload failed. The application is not affected.',
+    ])
+  })
+
+  it('warns of a library that is newer than what was tested, and of one that it cannot patch', async () => {
+    const run = await runAgent(fixture('broken-library.cjs'))
+    expect(run).toMatchObject({ exitCode: 0, stdout: 'ran\n' })
+    expect(run.stderr.match(/AgenticHooksWarning: .*/g)).toEqual([
+      expect.stringContaining('@openai/agents-core 9.0.0 is newer than 0.x'),
+      expect.stringContaining('Some hook events are missing'),
+    ])
+  })
+
+  it('has the version of its package', () => {
+    expect(version).toBe(packageJson.version)
+  })
+})
+
+describe('an application that ends in the middle of a tool', () => {
+  const ABANDONED = [
+    'session_started',
+    'tool_execution_started work',
+    'tool_execution_completed work failed: The session ended first',
+    'session_completed',
+  ]
+
+  it.each(['throw', 'exit', 'signal'])('ends as it would have (%s)', async (how) => {
+    const args = [how]
+    const [run, alone] = await Promise.all([
+      runAgent(fixture('exits.mjs'), { args }),
+      runAgent(fixture('exits.mjs'), { args, preload: 'none' }),
+    ])
+    expect(run.exitCode).toBe(alone.exitCode)
+    expect(run.signal).toBe(alone.signal)
+    expect(run.stdout).toBe(alone.stdout)
+    expect(run.stderr.replace(/^agentic-hooks: .*\n/gm, '')).toBe(alone.stderr)
+  })
+
+  it('has completed what it started when a signal ends it', async () => {
+    const run = await runAgent(fixture('exits.mjs'), { args: ['signal'] })
+    expect(bySession(run)).toEqual([ABANDONED])
+  })
+})
+
+describe('errors', () => {
+  it('come from the same places of the application', async () => {
+    const run = await runAgent(fixture('stacks.mjs'))
+    const alone = await runAgent(fixture('stacks.mjs'), { preload: 'none' })
+    expect(run.stdout).toBe(alone.stdout)
+    expect(run.stderr).toBe(alone.stderr)
+    expect(run.events.length).toBeGreaterThan(0)
+  })
+})
+
+describe('the switches', () => {
+  const inputs = ({ events }: AgentRun) => events.map(({ data }) => data.tool_input).filter(Boolean)
+
+  it('redact secrets in what is captured', async () => {
+    expect(inputs(await runAgent(fixture('one-call.mjs')))).toEqual([{ secret: '[redacted]', n: 1 }])
+  })
+
+  it.each([
+    [{ OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'false' }, 0],
+    [{ OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'SPAN_ONLY' }, 0],
+    [{ OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'EVENT_ONLY' }, 1],
+    [{ AGENTIC_HOOKS_CAPTURE_CONTENT: 'false' }, 0],
+    [{ AGENTIC_HOOKS_CAPTURE_CONTENT: 'ai,langchain' }, 0],
+    [
+      {
+        AGENTIC_HOOKS_CAPTURE_CONTENT: 'ai,mcp',
+        OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'false',
+      },
+      1,
+    ],
+  ])('capture content as %j says', async (env, captured) => {
+    const run = await runAgent(fixture('one-call.mjs'), { env: env as unknown as Record<string, string> })
+    expect(inputs(run)).toHaveLength(captured)
+    expect(run.events.filter(({ data }) => data.tool_response)).toHaveLength(captured)
+    expect(bySession(run)).toEqual([SESSION])
+  })
+
+  it.each([
+    [{ AGENTIC_HOOKS_DISABLED_INSTRUMENTATIONS: 'mcp' }, []],
+    [{ AGENTIC_HOOKS_ENABLED_INSTRUMENTATIONS: 'ai, langchain' }, []],
+    [{ AGENTIC_HOOKS_ENABLED_INSTRUMENTATIONS: 'mcp' }, [SESSION]],
+  ])('choose libraries as %j says', async (env, sessions) => {
+    const run = await runAgent(fixture('one-call.mjs'), { env: env as unknown as Record<string, string> })
+    expect(bySession(run)).toEqual(sessions)
+  })
+
+  it('let a module of the application name sessions', async () => {
+    const AGENTIC_HOOKS_SESSION_RESOLVER = new URL('fixtures/session-resolver.mjs', import.meta.url).pathname
+    const run = await runAgent(fixture('one-call.mjs'), { env: { AGENTIC_HOOKS_SESSION_RESOLVER } })
+    expect(new Set(run.events.map(({ sessionId }) => sessionId))).toEqual(new Set(['mcp-none']))
+  })
+})
+
+describe('instrumentTool', () => {
+  it('reports the calls of a function, which stays as it is', async () => {
+    const run = await runAgent(fixture('custom-tool.mjs'), { preload: 'none' })
+    expect(run.stdout).toBe("[ 'hooks' ] 3 search 1\nError: nothing found\n")
+    expect(bySession(run)).toEqual([
+      [
+        'session_started',
+        'tool_execution_started search',
+        'tool_execution_completed search',
+        'tool_execution_started calculator',
+        'tool_execution_completed calculator',
+        'tool_execution_started search',
+        'tool_execution_completed search failed: nothing found',
+        'session_completed',
+      ],
+    ])
+    const calculator = run.events.filter(({ data }) => data.tool_name === 'calculator')
+    expect(calculator.map(({ data }) => [data.tool_input, data.tool_response])).toEqual([
+      [[1, 2], undefined],
+      [undefined, 3],
+    ])
+  })
+})
