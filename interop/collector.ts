@@ -1,11 +1,13 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { collectorPath } from '../scripts/collector/build.ts'
+import { has } from '../scripts/tools.ts'
 import { freePort } from '../test/postgres.ts'
+import { CONTAINER_VERSION, collectorContainer } from './collector-container.ts'
+import { type CollectorRunner, collectorProcess } from './collector-process.ts'
 
 /** The configuration that this project ships, to which a test adds what it needs. */
 export const SHIPPED_CONFIG = join(import.meta.dirname, '..', 'otel-collector-config.yaml')
@@ -29,12 +31,10 @@ export interface CollectorOptions {
 export interface RunningCollector extends AsyncDisposable {
   /** For OTLP/HTTP, as in `http://127.0.0.1:40123`. */
   readonly url: string
-  /** For OTLP/gRPC, as in `127.0.0.1:40124`. */
-  readonly grpcAddress: string
   /** Its own metrics, in Prometheus' text. */
   metrics(): Promise<string>
   /** What it has logged so far, over all its lives. */
-  log(): string
+  log(): Promise<string>
   /** Resolves when it is ready. */
   start(): Promise<void>
   /** SIGKILL; resolves when it is gone. */
@@ -44,66 +44,62 @@ export interface RunningCollector extends AsyncDisposable {
 }
 
 export async function startCollector(options: CollectorOptions = {}): Promise<RunningCollector> {
-  const [binary, queueDirectory, httpPort, grpcPort, healthPort, metricsPort] = await Promise.all([
-    collectorPath(),
+  const [queueDirectory, httpPort, grpcPort, healthPort, metricsPort] = await Promise.all([
     mkdtemp(join(tmpdir(), 'agentic-hooks-queue-')),
     ...[freePort(), freePort(), freePort(), freePort()],
   ])
-  const environment = {
-    OTLP_HTTP_ENDPOINT: `127.0.0.1:${httpPort}`,
-    OTLP_GRPC_ENDPOINT: `127.0.0.1:${grpcPort}`,
-    HEALTH_ENDPOINT: `127.0.0.1:${healthPort}`,
-    METRICS_PORT: String(metricsPort),
-    QUEUE_DIRECTORY: queueDirectory,
-    ...(options.receiverUrl && { RECEIVER_ENDPOINT: options.receiverUrl }),
-    ...options.env,
+  const command = {
+    args: [SHIPPED_CONFIG, ...(options.overlays ?? [])].map((config) => `--config=${config}`),
+    env: {
+      OTLP_HTTP_ENDPOINT: `127.0.0.1:${httpPort}`,
+      OTLP_GRPC_ENDPOINT: `127.0.0.1:${grpcPort}`,
+      HEALTH_ENDPOINT: `127.0.0.1:${healthPort}`,
+      METRICS_PORT: String(metricsPort),
+      QUEUE_DIRECTORY: queueDirectory,
+      ...(options.receiverUrl && { RECEIVER_ENDPOINT: options.receiverUrl }),
+      ...options.env,
+    },
   }
-  const configs = [SHIPPED_CONFIG, ...(options.overlays ?? [])].map((config) => `--config=${config}`)
-  let child: ChildProcess | undefined
-  let log = ''
-
+  const runner = hasCollectorProgram()
+    ? await collectorProcess(command)
+    : await collectorContainer(command, [SHIPPED_CONFIG])
   const start = async () => {
-    child = spawn(binary, configs, { env: environment, stdio: ['ignore', 'ignore', 'pipe'] })
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      log += text
-    })
-    await waitUntilReady(child, `http://127.0.0.1:${healthPort}`, () => log)
+    await runner.start()
+    await waitUntilReady(`http://127.0.0.1:${healthPort}`, runner)
   }
-  const end = async (signal: NodeJS.Signals) => {
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const exited = once(child, 'close')
-    child.kill(signal)
-    await exited
-  }
-  const collector: RunningCollector = {
+  await start()
+  return {
     url: `http://127.0.0.1:${httpPort}`,
-    grpcAddress: `127.0.0.1:${grpcPort}`,
     metrics: async () => (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text(),
-    log: () => log,
+    log: () => runner.log(),
     start,
-    kill: () => end('SIGKILL'),
-    stop: () => end('SIGTERM'),
+    kill: () => runner.end('SIGKILL'),
+    stop: () => runner.end('SIGTERM'),
     async [Symbol.asyncDispose]() {
-      await end('SIGKILL')
+      await runner.dispose()
       await rm(queueDirectory, { recursive: true, force: true })
     },
   }
-  await start()
-  return collector
 }
 
-/** As in `otelcol 0.162.0`. */
+/** Whether there is a Collector to run as a process, or Go to build one; else it takes a Docker engine. */
+export function hasCollectorProgram(): boolean {
+  return Boolean(process.env.OTELCOL_BIN) || has('go')
+}
+
+/** As in `0.162.0`. */
 export async function collectorVersion(): Promise<string> {
+  if (!hasCollectorProgram()) return CONTAINER_VERSION
   const { stdout } = await promisify(execFile)(await collectorPath(), ['--version'])
-  return stdout.trim().replace(' version ', ' ')
+  return stdout.trim().split(' ').at(-1)!
 }
 
-async function waitUntilReady(child: ChildProcess, healthUrl: string, log: () => string): Promise<void> {
+async function waitUntilReady(healthUrl: string, runner: CollectorRunner): Promise<void> {
   const deadline = performance.now() + START_TIMEOUT_MILLIS
-  while (performance.now() < deadline && child.exitCode === null) {
+  while (performance.now() < deadline) {
     const answer = await fetch(healthUrl).catch(() => null)
     if (answer?.ok) return
     await new Promise((resolve) => setTimeout(resolve, POLL_MILLIS))
   }
-  throw new Error(`the Collector did not become ready:\n${log()}`)
+  throw new Error(`the Collector did not become ready:\n${await runner.log()}`)
 }

@@ -147,7 +147,7 @@ export function toPage(comparisons: readonly Comparison[], version: string): str
 
 Every rule below is a case of \`receiver/test/conformance/cases.ts\`; the test that shows it has the same name in
 \`receiver/test/conformance/otlp-http.test.ts\`. \`npm run conformance\` sends each case to the receiver and to a real
-OpenTelemetry Collector (${version}) and writes this page; \`npm run test:interop\` fails when it is out of date.
+OpenTelemetry Collector, ${version}, and writes this page; \`npm run test:interop\` fails when it is out of date.
 
 The Collector runs with the same limit on bodies, and without its queue: so it can tell what became of the events,
 which it forwards to a receiver like ours. With its queue, as it is configured by default, it answers 200 before

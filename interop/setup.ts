@@ -8,7 +8,7 @@ export async function setup(): Promise<void> {
   }
   if (!MISSING.collector) {
     console.log('Building the Collector, unless it is there already ...')
-    console.log(`Collector: ${await collectorVersion()}`)
+    console.log(`OpenTelemetry Collector: ${await collectorVersion()}`)
   }
   console.log(`Node: ${process.version}`)
 }

@@ -1,20 +1,12 @@
 import { HookClient } from '@agentic-hooks/instrumentation'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { dockerAnswers } from '../../scripts/compose.ts'
 import { execute } from '../../test/postgres.ts'
-import {
-  execIn,
-  hasDocker,
-  pause,
-  resume,
-  type Stack,
-  scrapedInstances,
-  startStack,
-  stateOf,
-} from './stack.ts'
+import { execIn, pause, resume, type Stack, scrapedInstances, startStack, stateOf } from './stack.ts'
 
 const SETTLE = { timeout: 60_000, interval: 250 }
 
-describe.runIf(await hasDocker())('docker compose up', () => {
+describe.runIf(await dockerAnswers())('docker compose up', () => {
   let stack: Stack
   let databaseUrl: string
   let receiver: string

@@ -4,16 +4,17 @@ import { join } from 'node:path'
 import { uuidv7 } from '@agentic-hooks/events'
 import { HookClient } from '@agentic-hooks/instrumentation'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { dockerAnswers } from '../../scripts/compose.ts'
 import { execute } from '../../test/postgres.ts'
 import { countStored } from '../database.ts'
-import { hasDocker, type Stack, scrapedInstances, startStack, stateOf } from './stack.ts'
+import { type Stack, scrapedInstances, startStack, stateOf } from './stack.ts'
 
 const SETTLE = { timeout: 60_000, interval: 250 }
 const TOKEN = 'a-token-of-this-test'
 const PASSWORD = 'p@ss/word: with "everything"'
 const REST_CLIENTS = 8
 
-describe.runIf(await hasDocker())('docker compose -f docker-compose.prod.yaml up', () => {
+describe.runIf(await dockerAnswers())('docker compose -f docker-compose.prod.yaml up', () => {
   let secrets: string
   let stack: Stack
   let url: string

@@ -1,7 +1,8 @@
-import { buildImage, hasDocker } from './stack.ts'
+import { dockerAnswers } from '../../scripts/compose.ts'
+import { buildImage } from './stack.ts'
 
 export async function setup(): Promise<void> {
-  if (!(await hasDocker())) {
+  if (!(await dockerAnswers())) {
     console.log('Skipped: no Docker engine answers (interop/stand-ins/README.md starts one).')
     return
   }

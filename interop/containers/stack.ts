@@ -96,13 +96,6 @@ export async function scrapedInstances(prometheusAddress: string, job: string): 
   return data.result.map(({ metric }) => metric.instance)
 }
 
-export async function hasDocker(): Promise<boolean> {
-  return run('docker', ['info']).then(
-    () => true,
-    () => false,
-  )
-}
-
 /** Builds the image that the compose files name. */
 export async function buildImage(): Promise<void> {
   await run('docker', ['build', '--tag', 'agentic-hooks-receiver', ROOT], { maxBuffer: MAX_OUTPUT_BYTES })

@@ -113,7 +113,7 @@ describe.skipIf(MISSING.collector)('HookClient -> Collector -> receiver -> Postg
     })
     expect(answer.status).toBe(200)
     await vi.waitFor(
-      () => expect(collector.log()).toMatch(/Partial success response.*"dropped_log_records": 1/),
+      async () => expect(await collector.log()).toMatch(/Partial success response.*"dropped_log_records": 1/),
       SETTLE,
     )
     await vi.waitFor(
@@ -138,7 +138,7 @@ describe.skipIf(MISSING.collector)('HookClient -> Collector -> receiver -> Postg
       client.emit(event(1))
       expect(await client.flush()).toMatchObject({ delivered: 1 })
       await vi.waitFor(
-        () => expect(collector.log()).toMatch(/Throttle \(\d+s\).*HTTP Status Code 503/),
+        async () => expect(await collector.log()).toMatch(/Throttle \(\d+s\).*HTTP Status Code 503/),
         SETTLE,
       )
       await server.start()

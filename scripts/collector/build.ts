@@ -32,6 +32,6 @@ export async function collectorPath(): Promise<string> {
 }
 
 export const NEEDS_GO =
-  'the OpenTelemetry Collector is not there: install Go (https://go.dev/dl) to have it built once, or set OTELCOL_BIN to the path of one'
+  'no OpenTelemetry Collector: install Go (https://go.dev/dl) to have one built, or set OTELCOL_BIN, or start Docker'
 
 if (import.meta.main) console.log(await collectorPath())
