@@ -1,7 +1,8 @@
 import { exporterConformance, sampleRecord } from '@agentic-hooks/events/testing'
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { execute, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
+import { type PostgresServer, startPostgres } from '../../../test/postgres.ts'
 import { createExporter } from '../src/index.ts'
+import { emptyDatabase, SILENT } from './exporters.ts'
 import { storedEvents } from './stored-events.ts'
 
 describe.each([15, 18] as const)('the exporter on PostgreSQL %i', (version) => {
@@ -16,8 +17,8 @@ describe.each([15, 18] as const)('the exporter on PostgreSQL %i', (version) => {
 
   const cases = exporterConformance({
     async create() {
-      await execute(databaseUrl, 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
-      return createExporter({ databaseUrl, logger: { info() {}, warn() {} } })
+      await emptyDatabase(databaseUrl)
+      return createExporter({ databaseUrl, logger: SILENT })
     },
     read: () => storedEvents(databaseUrl),
     outage: { begin: () => server.kill(), end: () => server.start() },

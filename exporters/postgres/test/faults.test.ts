@@ -2,7 +2,7 @@ import { sampleRecords } from '@agentic-hooks/events/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { execute, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
 import { UnavailableError } from '../src/index.ts'
-import { RecordingLogger, SILENT, send, sendUntilStored, startExporter } from './exporters.ts'
+import { emptyDatabase, RecordingLogger, SILENT, send, sendUntilStored, startExporter } from './exporters.ts'
 import { storedEvents, valueIn } from './stored-events.ts'
 
 let server: PostgresServer
@@ -10,9 +10,10 @@ let databaseUrl: string
 
 beforeAll(async () => {
   server = await startPostgres({ owned: true })
+  databaseUrl = await server.createDatabase()
 })
 beforeEach(async () => {
-  databaseUrl = await server.createDatabase()
+  await emptyDatabase(databaseUrl)
 })
 afterAll(() => server?.stop())
 
@@ -95,9 +96,12 @@ describe('a connection that is lost', () => {
     const exporter = await startExporter({ databaseUrl })
     const database = new URL(databaseUrl).pathname.slice(1)
     await execute(databaseUrl, `ALTER DATABASE ${database} SET default_transaction_read_only = on`)
+    onTestFinished(async () => {
+      await execute(server.url, `ALTER DATABASE ${database} RESET default_transaction_read_only`)
+    })
     await execute(databaseUrl, `SELECT pg_terminate_backend(pid) FROM (${writers}) AS writers`)
     await vi.waitFor(() => expect(exporter.health()).rejects.toThrow('read-only'))
-    await expect(send(exporter, sampleRecords(1))).rejects.toThrow('read-only')
+    await vi.waitFor(() => expect(send(exporter, sampleRecords(1))).rejects.toThrow('read-only'))
     await execute(server.url, `ALTER DATABASE ${database} RESET default_transaction_read_only`)
     await vi.waitFor(() => exporter.health(), { timeout: 10_000 })
     expect(await send(exporter, sampleRecords(1))).toMatchObject({ stored: 1 })

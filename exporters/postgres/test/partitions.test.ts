@@ -3,9 +3,9 @@ import { sampleRecord } from '@agentic-hooks/events/testing'
 import { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { execute, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
-import { migrate } from '../src/index.ts'
+import { type MigrateOptions, migrate } from '../src/index.ts'
 import { missingPartitions, periodOf, periodsFrom } from '../src/partitions.ts'
-import { RecordingLogger, SILENT, send, startExporter } from './exporters.ts'
+import { emptyDatabase, RecordingLogger, SILENT, send, startExporter } from './exporters.ts'
 import { valueIn } from './stored-events.ts'
 
 const DAY_MICROS = 86_400_000_000
@@ -17,9 +17,10 @@ let databaseUrl: string
 
 beforeAll(async () => {
   server = await startPostgres()
+  databaseUrl = await server.createDatabase()
 })
 beforeEach(async () => {
-  databaseUrl = await server.createDatabase()
+  await emptyDatabase(databaseUrl)
 })
 afterAll(() => server?.stop())
 
@@ -46,6 +47,9 @@ async function eventsByTable(): Promise<Record<string, unknown>> {
 
 const at = (timestampMicros: number, fields: Partial<EventRecord> = {}) =>
   sampleRecord({ timestampMicros, ...fields })
+
+const migrateNow = (options: Partial<MigrateOptions>) =>
+  migrate({ databaseUrl, logger: SILENT, partitionsAhead: 0, ...options })
 
 describe('periods', () => {
   it('are days or months of UTC', () => {
@@ -91,9 +95,9 @@ describe('partitions', () => {
   })
 
   it('may become months without touching the days that were made', async () => {
-    await migrate({ databaseUrl, partitionBy: 'day', partitionsAhead: 2, logger: SILENT })
+    await migrateNow({ partitionBy: 'day', partitionsAhead: 2 })
     const days = await partitionNames()
-    await migrate({ databaseUrl, partitionBy: 'month', partitionsAhead: 1, logger: SILENT })
+    await migrateNow({ partitionBy: 'month', partitionsAhead: 1 })
     expect(await partitionNames()).toEqual(expect.arrayContaining(days))
     const nextMonth = periodOf(periodOf(daysAgo(0), 'month').to, 'month')
     const exporter = await startExporter({ databaseUrl, partitionBy: 'month', partitionsAhead: 1 })
@@ -102,7 +106,8 @@ describe('partitions', () => {
   })
 
   it('are made by one of many receivers that start at once, while they store', async () => {
-    const exporters = await Promise.all(Array.from({ length: 6 }, () => startExporter({ databaseUrl })))
+    const options = { databaseUrl, partitionsAhead: 7 }
+    const exporters = await Promise.all(Array.from({ length: 6 }, () => startExporter(options)))
     await Promise.all(exporters.map((exporter) => send(exporter, [at(daysAgo(0))])))
     expect(await partitionNames()).toHaveLength(8)
     expect(await eventsByTable()).toEqual({ [partitionFor(daysAgo(0))]: 6 })
@@ -113,7 +118,7 @@ describe('partitions', () => {
     const tomorrow = periodOf(daysAgo(-1), 'day')
     await send(exporter, [at(tomorrow.from), at(tomorrow.to - 1), at(tomorrow.to)])
     expect(await eventsByTable()).toEqual({ hook_events_default: 3 })
-    await migrate({ databaseUrl, partitionsAhead: 1, logger: SILENT })
+    await migrateNow({ partitionsAhead: 1 })
     expect(await eventsByTable()).toEqual({ [partitionFor(tomorrow.from)]: 2, hook_events_default: 1 })
   })
 
@@ -124,7 +129,7 @@ describe('partitions', () => {
       Array.from({ length: 20 }, (_, index) => at(tomorrow + batch * 100 + index)),
     )
     const sent = batches.map((events) => send(exporter, events))
-    await Promise.all([...sent, migrate({ databaseUrl, partitionsAhead: 1, logger: SILENT })])
+    await Promise.all([...sent, migrateNow({ partitionsAhead: 1 })])
     expect(await eventsByTable()).toEqual({ [partitionFor(tomorrow)]: 1_200 })
   })
 
@@ -142,11 +147,11 @@ describe('partitions', () => {
   })
 
   it('wait for a lock and are made when it is free', async () => {
-    await migrate({ databaseUrl, partitionsAhead: 0, logger: SILENT })
+    await migrateNow({ partitionsAhead: 0 })
     const reader = new Client({ connectionString: databaseUrl })
     await reader.connect()
     await reader.query('BEGIN; SELECT * FROM hook_events_default')
-    const made = migrate({ databaseUrl, partitionsAhead: 1, logger: SILENT })
+    const made = migrateNow({ partitionsAhead: 1 })
     const waiting = `SELECT count(*)::int FROM pg_locks WHERE NOT granted`
     await vi.waitFor(async () => expect(await valueIn(databaseUrl, waiting)).toBe(1))
     // The lock timeout has passed at least once when nobody waits any more.
@@ -157,7 +162,7 @@ describe('partitions', () => {
   })
 
   it('that cannot be made are reported, and the default one takes the events', async () => {
-    await migrate({ databaseUrl, partitionsAhead: 0, logger: SILENT })
+    await migrateNow({ partitionsAhead: 0 })
     const tomorrow = partitionFor(daysAgo(-1))
     await execute(databaseUrl, `CREATE TABLE ${tomorrow} ()`)
     const logger = new RecordingLogger()
@@ -169,7 +174,7 @@ describe('partitions', () => {
 })
 
 describe('retention', () => {
-  const keep = (retentionDays: number) => migrate({ databaseUrl, retentionDays, logger: SILENT })
+  const keep = (retentionDays: number) => migrateNow({ retentionDays })
 
   async function importAt(times: readonly number[], fields: Partial<EventRecord> = {}): Promise<void> {
     const exporter = await startExporter({ databaseUrl })
@@ -194,7 +199,7 @@ describe('retention', () => {
 
   it('keeps everything without retentionDays', async () => {
     await importAt([micros('1999-01-01')])
-    await migrate({ databaseUrl, logger: SILENT })
+    await migrateNow({})
     expect(await eventsByTable()).toEqual({ hook_events_p19990101: 1 })
   })
 

@@ -3,7 +3,7 @@ import { sampleRecord, sampleRecords } from '@agentic-hooks/events/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { execute, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
 import { createExporter, type PostgresExporter } from '../src/index.ts'
-import { send, startExporter } from './exporters.ts'
+import { emptyDatabase, send, startExporter } from './exporters.ts'
 
 let server: PostgresServer
 let databaseUrl: string
@@ -11,9 +11,10 @@ let exporter: PostgresExporter
 
 beforeAll(async () => {
   server = await startPostgres()
+  databaseUrl = await server.createDatabase()
 })
 beforeEach(async () => {
-  databaseUrl = await server.createDatabase()
+  await emptyDatabase(databaseUrl)
   exporter = await startExporter({ databaseUrl })
 })
 afterAll(() => server?.stop())

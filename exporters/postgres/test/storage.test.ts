@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { execute, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
 import { UnavailableError } from '../src/index.ts'
-import { send, startExporter } from './exporters.ts'
+import { emptyDatabase, send, startExporter } from './exporters.ts'
 import { storedEvents, valueIn } from './stored-events.ts'
 
 let server: PostgresServer
@@ -12,9 +12,10 @@ let databaseUrl: string
 
 beforeAll(async () => {
   server = await startPostgres()
+  databaseUrl = await server.createDatabase()
 })
 beforeEach(async () => {
-  databaseUrl = await server.createDatabase()
+  await emptyDatabase(databaseUrl)
 })
 afterAll(() => server?.stop())
 
