@@ -1,5 +1,5 @@
 import type { EventQuery, EventReader, SessionSummary, StoredEvent } from '@agentic-hooks/events'
-import type { Pool } from 'pg'
+import type { Pool, PoolClient } from 'pg'
 import { ReadOnlyError, UnavailableError } from './errors.ts'
 
 /** Events fetched at a time. */
@@ -21,13 +21,17 @@ export class Reader implements EventReader {
   /** @throws UnavailableError when the server does not answer in time, or takes no writes */
   async ping(timeoutMillis: number): Promise<void> {
     const ping = { text: 'SHOW transaction_read_only', query_timeout: timeoutMillis }
-    let rows: { transaction_read_only: string }[]
+    let client: PoolClient | undefined
     try {
-      rows = (await this.#pool.query(ping)).rows
+      client = await this.#pool.connect()
+      const { rows } = await client.query<{ transaction_read_only: string }>(ping)
+      if (rows[0]?.transaction_read_only === 'on') throw new ReadOnlyError()
+      client.release()
     } catch (error) {
+      // A new connection may lead to a server that is fit.
+      client?.release(true)
       throw UnavailableError.from(error)
     }
-    if (rows[0]?.transaction_read_only === 'on') throw new ReadOnlyError()
   }
 
   /** Page after page, without a transaction: events that arrive meanwhile may be among them. */
