@@ -19,6 +19,8 @@ export interface Exporter {
    * means that nobody waits any more: the exporter may reject, and may still store the batch.
    */
   export(batch: EventBatch, signal: AbortSignal): Promise<ExportResult>
+  /** What an import calls before it exports a batch, so that the store can make room for events of any time. */
+  prepareImport?(batch: EventBatch): Promise<void>
   /** Safe before start() and when called twice. Resolves when everything accepted is durable. */
   shutdown(): Promise<void>
 }

@@ -174,6 +174,7 @@ class Importer {
     const giveUpAt = performance.now() + (this.#options.retryMillis ?? 60_000)
     for (let delayMillis = FIRST_RETRY_MILLIS; ; delayMillis = Math.min(delayMillis * 2, MAX_RETRY_MILLIS)) {
       try {
+        await this.#exporter.prepareImport?.(batch)
         return await this.#exporter.export(batch, signal)
       } catch (error) {
         if (isPermanent(error)) return rejectedWhole(lines, error.message)
