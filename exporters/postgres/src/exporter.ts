@@ -103,9 +103,9 @@ export class PostgresExporter implements Exporter, EventReader {
     return this.#commits.add(batch, signal)
   }
 
-  /** For an import of old events: makes the partitions that the batch belongs into, so that none of it lands in the default one. */
-  ensurePartitions(batch: EventBatch): Promise<void> {
-    return this.#maintenance.ensurePartitions(batch)
+  /** Makes the partitions that the events belong into, so that none of them lands in the default one. */
+  async prepareImport(batch: EventBatch): Promise<void> {
+    if (this.#options.manageSchema) await this.#maintenance.ensurePartitions(batch)
   }
 
   query(query: EventQuery): AsyncIterable<StoredEvent> {

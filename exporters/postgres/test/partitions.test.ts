@@ -139,7 +139,7 @@ describe('partitions', () => {
     await Promise.all(
       importers.map(async (importer) => {
         const batch = batchOf(times.map((time) => at(time)))
-        await importer.ensurePartitions(batch)
+        await importer.prepareImport(batch)
         await importer.export(batch, new AbortController().signal)
       }),
     )
@@ -181,7 +181,7 @@ describe('retention', () => {
     for (const time of times) {
       // Received when it happened, as if this had run for so long.
       const batch = batchOf([at(time, fields)], time)
-      await exporter.ensurePartitions(batch)
+      await exporter.prepareImport(batch)
       await exporter.export(batch, new AbortController().signal)
     }
   }
@@ -240,7 +240,7 @@ describe('retention', () => {
     const exporter = await startExporter({ databaseUrl })
     const origin = { resource: Buffer.from('{}'), scope: null }
     const batch = batchOf([at(daysAgo(10), { origin })], daysAgo(60))
-    await exporter.ensurePartitions(batch)
+    await exporter.prepareImport(batch)
     await exporter.export(batch, new AbortController().signal)
     await keep(30)
     expect(await valueIn(databaseUrl, 'SELECT count(*)::int FROM hook_resources')).toBe(1)
