@@ -14,6 +14,8 @@ export class Backoff {
   /** Failed attempts in a row; those that were under way at the same time count once. */
   failures = 0
   #notBefore = 0
+  /** What the server asked for, which binds us more than our own backoff. */
+  #askedNotBefore = 0
   #lastFailure = { endedAt: 0, tookMillis: 0 }
   readonly #config: ClientConfig
 
@@ -23,7 +25,7 @@ export class Backoff {
 
   /** How long the next attempt has to wait. */
   get waitMillis(): number {
-    return Math.max(0, this.#notBefore - Date.now())
+    return Math.max(0, Math.max(this.#notBefore, this.#askedNotBefore) - Date.now())
   }
 
   /** How long the process has just been held up by an attempt that failed. */
@@ -39,9 +41,10 @@ export class Backoff {
   succeeded(): void {
     this.failures = 0
     this.#notBefore = 0
+    this.#askedNotBefore = 0
   }
 
-  /** @param retryAfterMillis what the server asked for; it may only lengthen the wait */
+  /** @param retryAfterMillis what the server asked for */
   failed({ startedAt, failuresBefore }: Attempt, retryAfterMillis = 0): void {
     const { retryInitialDelayMillis, retryBackoffFactor, retryMaxDelayMillis, retryJitter } = this.#config
     const now = Date.now()
@@ -52,10 +55,11 @@ export class Backoff {
       retryMaxDelayMillis,
     )
     const jitter = 1 + retryJitter * (2 * Math.random() - 1)
-    this.#notBefore = Math.max(this.#notBefore, now + Math.max(delay * jitter, retryAfterMillis))
+    this.#notBefore = Math.max(this.#notBefore, now + delay * jitter)
+    this.#askedNotBefore = Math.max(this.#askedNotBefore, now + retryAfterMillis)
   }
 
-  /** Allows an attempt at once, because there will be no later. */
+  /** Allows an attempt at once, because there will be no later; unless the server asked for a wait. */
   hurry(): void {
     this.#notBefore = 0
   }

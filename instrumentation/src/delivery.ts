@@ -77,18 +77,18 @@ export class Delivery implements LogRecordExporter {
   /** Takes a record into the ledger, for the processor to batch. False when its way ends here. */
   admit(record: HookLogRecord): boolean {
     if (!this.#fits(record) && !this.#makeRoomFor(record)) return false
+    if (this.#config.durability === 'disk') this.#spool?.hold(record)
     this.pending++
     this.#pendingBytes += record.byteLength
     this.#atProcessor++
     this.#staged.push(record)
-    if (this.#config.durability === 'disk') this.#spool?.hold(record)
     return true
   }
 
   /** Called by the processor when a batch is full or its time has come. */
   export(records: ReadableLogRecord[], done: (result: ExportResult) => void): void {
     this.#atProcessor -= records.length
-    while (this.#staged.length > this.#atProcessor) this.#due.push(this.#staged.shift()!)
+    this.#takeStaged(this.#atProcessor)
     done({ code: ExportResultCode.SUCCESS })
     this.#pump()
   }
@@ -105,7 +105,7 @@ export class Delivery implements LogRecordExporter {
    * @param withSpool waits for the spool too, unless the destination fails
    */
   async flush(timeoutMillis: number, { withSpool = false } = {}): Promise<void> {
-    while (this.#staged.length) this.#due.push(this.#staged.shift()!)
+    this.#takeStaged(0)
     const { promise, resolve } = Promise.withResolvers<void>()
     const waiter = { records: new Set(this.#allPending()), withSpool, resolve }
     if (this.#isOver(waiter)) return
@@ -120,7 +120,7 @@ export class Delivery implements LogRecordExporter {
   /** The last flush: does not sit out a backoff, delivers the spool too, and then gives up. */
   async finish(timeoutMillis: number): Promise<void> {
     const deadline = Date.now() + timeoutMillis
-    await this.#spool?.ready
+    await within(timeoutMillis, this.#spool?.ready)
     this.#backoff.hurry()
     this.#cancelWakeUp()
     if (timeoutMillis > 0) await this.flush(deadline - Date.now(), { withSpool: true })
@@ -148,15 +148,22 @@ export class Delivery implements LogRecordExporter {
     await this.finish(this.#config.shutdownTimeoutMillis - this.#backoff.heldMillis)
   }
 
-  /** Copies what is pending into the spool, from where it is forgotten when it is delivered after all. */
+  /** Sends what is pending without further delay, and puts it on disk in case that time does not suffice. */
   secure(): void {
     for (const record of this.#allPending()) this.#spool?.hold(record)
+    this.#takeStaged(0)
+    this.#pump()
   }
 
   /** Ends for good; what is in the spool is left to others. */
   async close(timeoutMillis: number): Promise<void> {
     this.#spool?.close()
     await within(timeoutMillis, this.#transport.close())
+  }
+
+  /** Makes the oldest staged records due, until `left` are left. */
+  #takeStaged(left: number): void {
+    while (this.#staged.length > left) this.#due.push(this.#staged.shift()!)
   }
 
   #fits(record: HookLogRecord): boolean {

@@ -77,10 +77,18 @@ export class OtlpTransport implements Transport {
     const { headers, protocol, compression } = this.#config
     return {
       'user-agent': `agentic-hooks/${INSTRUMENTATION_SCOPE.version}`,
-      ...(typeof headers === 'function' ? await headers() : headers),
+      ...(typeof headers === 'function' ? await this.#inTime(headers) : headers),
       'content-type': PROTOCOLS[protocol].contentType,
       ...(compression === 'gzip' && { 'content-encoding': 'gzip' }),
     }
+  }
+
+  async #inTime<T>(ask: () => T | Promise<T>): Promise<T> {
+    const { promise: late, reject } = Promise.withResolvers<never>()
+    const { exportTimeoutMillis } = this.#config
+    const error = new Error(`the headers function did not answer within ${exportTimeoutMillis} ms`)
+    const timer = setTimeout(reject, exportTimeoutMillis, error).unref()
+    return Promise.race([ask(), late]).finally(() => clearTimeout(timer))
   }
 
   /** A server may close an idle connection at the moment that it is used again: that says nothing about the server. */

@@ -291,6 +291,17 @@ describe('requests', () => {
     expect(server.requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer 2'])
   })
 
+  it('do not wait for ever for a headers function', async () => {
+    let calls = 0
+    await using client = clientOf({
+      exportTimeoutMillis: 50,
+      headers: () => (++calls === 1 ? new Promise<never>(() => {}) : {}),
+    })
+    emit(client, 1)
+    expect(await client.flush()).toMatchObject({ delivered: 1 })
+    expect(logger.warnings[0]).toContain('the headers function did not answer within 50 ms')
+  })
+
   it('are compressed when asked to', async () => {
     await using client = clientOf({ compression: 'gzip' })
     emit(client, 50)

@@ -139,6 +139,15 @@ describe('close', () => {
     expect(await client.close()).toMatchObject({ delivered: 1, dropped: 0 })
   })
 
+  it('does not come back earlier than the server asked for', async () => {
+    server.behaviour = answer(503, { 'retry-after': '3600' })
+    const client = clientOf({ shutdownTimeoutMillis: 100 })
+    emit(client, 1)
+    await client.flush({ timeoutMillis: 100 })
+    expect(await client.close()).toMatchObject({ delivered: 0, dropped: 1 })
+    expect(server.requests).toHaveLength(1)
+  })
+
   it('happens at the end of an `await using` block', async () => {
     {
       await using client = clientOf()
