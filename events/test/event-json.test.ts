@@ -165,6 +165,13 @@ describe('decodeEvent', () => {
     }
   })
 
+  it('takes an empty session, but no empty type', () => {
+    expect(decodeEvent({ event_type: 'custom', session_id: '' }).sessionId).toBe('')
+    expect(fieldsWrongIn({ event_type: '', session_id: '' })).toEqual([
+      { path: 'event_type', message: 'is required' },
+    ])
+  })
+
   it('says all of it in the message', () => {
     expect(() => decodeEvent({ session_id: 1 })).toThrow(
       'event_type: is required; session_id: must be a string, not a number',

@@ -76,7 +76,7 @@ describe('encodeLines', () => {
     const optional = fc.option(name)
     const anyEvent = fc.record({
       event_id: fc.uuid(),
-      event_type: name,
+      event_type: fc.string({ unit: 'binary', minLength: 1, maxLength: 512 }),
       session_id: name,
       workflow_id: optional,
       phase_id: optional,

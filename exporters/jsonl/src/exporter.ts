@@ -55,6 +55,7 @@ export class JsonlExporter implements Exporter, EventReader {
   async health(): Promise<void> {
     this.#throwIfNotStarted()
     const { path, fileSystem } = this.#options
+    this.#file.throwIfLost()
     await probeDisk(fileSystem, `${path}.probe`)
   }
 

@@ -50,7 +50,7 @@ export class LogFile {
 
   /** Resolves once the lines are durable; rejects when they are not, and then they are not in the file either. */
   async append(lines: readonly Uint8Array[], byteLength: number): Promise<void> {
-    if (this.#lock?.lost) throw new Error(`another process has taken over ${this.#options.path}`)
+    this.throwIfLost()
     if (this.#file) await this.#look()
     if (!this.#file) await this.open()
     if (this.#mustRotate(byteLength)) await this.#rotate()
@@ -61,6 +61,12 @@ export class LogFile {
       await this.#undo()
       throw error
     }
+  }
+
+  /** Another process writes to the path now, because this one was suspended for too long. */
+  throwIfLost(): void {
+    const { path } = this.#options
+    if (this.#lock?.lost) throw new Error(`another process has taken over ${path}; start this one again`)
   }
 
   async release(): Promise<void> {

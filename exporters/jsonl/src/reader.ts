@@ -65,7 +65,7 @@ export class JsonlReader implements EventReader {
       }
       const summaries = Array.from(sessions.values(), (session) => session.summary())
       return summaries
-        .sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime())
+        .sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime() || (a.sessionId < b.sessionId ? -1 : 1))
         .slice(0, query.limit ?? summaries.length)
     } finally {
       for (const file of files) await file.close()

@@ -100,6 +100,20 @@ describe('the file', () => {
   })
 })
 
+describe('a path that another process has taken over', () => {
+  it('is not written to any more', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    await started()
+    writeFileSync(`${path}.lock`, JSON.stringify({ token: 'x', pid: 1, host: 'elsewhere' }))
+    vi.advanceTimersByTime(10_000)
+    await vi.waitFor(() => expect(exporter!.health()).rejects.toThrow(/another process has taken over/))
+    await expect(write(sampleRecord())).rejects.toThrow(
+      /another process has taken over .*start this one again/,
+    )
+    expect(content()).toBe('')
+  })
+})
+
 describe('group commit', () => {
   it('syncs once for everything that gathered during the sync before', async () => {
     const disk = new SimulatedDisk()
