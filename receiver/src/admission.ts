@@ -123,8 +123,9 @@ export class Ticket {
     return this.#abort.signal
   }
 
-  /** @throws UnavailableError when there is no room for them */
+  /** @throws UnavailableError when there is no room for them, or what it was aborted with */
   grow(bytes: number): void {
+    this.signal.throwIfAborted()
     this.#place.reserve(bytes)
     this.#bytes += bytes
   }

@@ -41,6 +41,14 @@ export function readBody(request: IncomingMessage, ticket: Ticket, maxBodyBytes:
   })
 }
 
+const LARGE_BYTES = 2 ** 20
+const LARGE_COMPRESSED_BYTES = 2 ** 14
+
+/** Whether decompressing and decoding it may stop everything else for a noticeable time. */
+export function isLarge(body: Buffer, encoding: string | undefined): boolean {
+  return body.byteLength > (encoding === undefined ? LARGE_BYTES : LARGE_COMPRESSED_BYTES)
+}
+
 const SUPPORTED_ENCODINGS = 'gzip, deflate, zstd'
 
 /** Output buffers of this size cost half of what zlib's own 16 KiB do; small bodies get smaller ones. */

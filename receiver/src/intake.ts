@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import type { Admission, Ticket } from './admission.ts'
 import { answer, type Body } from './answer.ts'
 import type { Authenticator } from './auth.ts'
-import { decompress, readBody } from './body.ts'
+import { decompress, isLarge, readBody } from './body.ts'
 import type { DecodedRequest, DecodeLimits } from './decode/decoded-request.ts'
 import {
   ClientGoneError,
@@ -18,6 +18,7 @@ import type { Metrics, Protocol } from './metrics.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { withTimeout } from './timeout.ts'
+import { Turns } from './turns.ts'
 
 /** One way in: how its bodies are read and its answers written. */
 export interface Way {
@@ -52,6 +53,7 @@ export interface IntakeOptions {
 export class Intake {
   readonly #options: IntakeOptions
   readonly #limits: DecodeLimits
+  readonly #turns = new Turns()
 
   constructor(options: IntakeOptions) {
     this.#options = options
@@ -105,8 +107,10 @@ export class Intake {
   async #read(request: IncomingMessage, ticket: Ticket, way: Way): Promise<DecodedRequest> {
     const { maxBodyBytes, maxJsonValues } = this.#options
     try {
+      const encoding = request.headers['content-encoding']
       const sent = await readBody(request, ticket, maxBodyBytes)
-      const body = decompress(sent, request.headers['content-encoding'], maxBodyBytes)
+      if (isLarge(sent, encoding)) await this.#turns.take()
+      const body = decompress(sent, encoding, maxBodyBytes)
       ticket.arrived(body.byteLength)
       if (way.contentType === 'application/json') checkJsonValues(body, maxJsonValues)
       return way.decode(body, nowMicros(), this.#limits)

@@ -8,6 +8,7 @@ const MIB = 2 ** 20
 /** npm run abuse has the full size. */
 const SCALE: Scale = {
   slowConnections: 200,
+  dripMillis: 200,
   heavyConnections: 4,
   bombBytes: 64 * MIB,
   bodyBytes: 8 * MIB,

@@ -6,6 +6,8 @@ import zlib from 'node:zlib'
 export interface Scale {
   /** Connections of the attacks that only wait. */
   readonly slowConnections: number
+  /** Between two drops of each. */
+  readonly dripMillis: number
   /** Connections of the attacks that send much. */
   readonly heavyConnections: number
   /** Larger than the limit of the receiver. */
@@ -22,7 +24,6 @@ export type Statuses = Record<number, number>
 export type Attack = (url: URL, scale: Scale) => Promise<Statuses>
 
 const JSON_TYPE = 'application/json'
-const DRIP_MILLIS = 200
 
 export const ATTACKS: Readonly<Record<string, Attack>> = {
   'gzip bombs': (url, scale) => {
@@ -75,7 +76,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   },
 
   'headers that never end': (url, scale) =>
-    all(scale.slowConnections, () => drip(url, 'POST /v1/logs HTTP/1.1\r\nHost: x\r\n', 'X: y\r\n')),
+    all(scale.slowConnections, () => drip(url, 'POST /v1/logs HTTP/1.1\r\nHost: x\r\n', 'X: y\r\n', scale)),
 
   'bodies that never end': (url, scale) =>
     all(scale.slowConnections, () =>
@@ -83,6 +84,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
         url,
         `POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: ${JSON_TYPE}\r\nContent-Length: 1000000\r\n\r\n`,
         ' ',
+        scale,
       ),
     ),
 }
@@ -138,12 +140,12 @@ async function endless(url: URL): Promise<number> {
 }
 
 /** Sends the head, then a little every now and then, until the server closes the connection. */
-function drip(url: URL, head: string, drop: string): Promise<number> {
+function drip(url: URL, head: string, drop: string, { dripMillis }: Scale): Promise<number> {
   return new Promise((resolve) => {
     const socket = net.connect(Number(url.port), url.hostname)
     let received = ''
     socket.write(head)
-    const timer = setInterval(() => socket.write(drop), DRIP_MILLIS)
+    const timer = setInterval(() => socket.write(drop), dripMillis)
     socket.setEncoding('latin1').on('data', (text) => {
       received += text
     })

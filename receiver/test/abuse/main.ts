@@ -15,6 +15,7 @@ const { values } = parseArgs({
 })
 const scale: Scale = {
   slowConnections: Number(values.connections),
+  dripMillis: 1_000,
   heavyConnections: 10,
   bombBytes: 1024 * MIB,
   bodyBytes: 64 * MIB,

@@ -1,0 +1,21 @@
+import { setImmediate } from 'node:timers/promises'
+
+/** One turn of the event loop accepts one new connection; an idle one takes some microseconds. */
+const LOOP_TURNS_BETWEEN = 64
+
+/**
+ * Lets one after the other go, some turns of the event loop apart: between two large bodies whatever else has
+ * arrived in the meantime is served. Without it, all that become complete at once would be decoded in a row.
+ */
+export class Turns {
+  #last: Promise<void> = Promise.resolve()
+
+  take(): Promise<void> {
+    this.#last = this.#last.then(giveWay)
+    return this.#last
+  }
+}
+
+async function giveWay(): Promise<void> {
+  for (let turn = 0; turn < LOOP_TURNS_BETWEEN; turn++) await setImmediate()
+}
