@@ -31,6 +31,8 @@ export interface CollectorOptions {
 export interface RunningCollector extends AsyncDisposable {
   /** For OTLP/HTTP, as in `http://127.0.0.1:40123`. */
   readonly url: string
+  /** Where its queue is. */
+  readonly queueDirectory: string
   /** Its own metrics, in Prometheus' text. */
   metrics(): Promise<string>
   /** What it has logged so far, over all its lives. */
@@ -70,6 +72,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Ru
   await start()
   return {
     url: `http://127.0.0.1:${httpPort}`,
+    queueDirectory,
     metrics: async () => (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text(),
     log: () => runner.log(),
     start,

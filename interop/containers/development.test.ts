@@ -60,6 +60,10 @@ describe.runIf(await dockerAnswers())('docker compose up', () => {
     await execIn(receiver, 'touch', '/data/x', '/tmp/x')
   })
 
+  it('migrates by the command of the Kubernetes Job', async () => {
+    await execIn(receiver, 'node', 'receiver/dist/main.js', 'migrate')
+  })
+
   it('turns unhealthy while PostgreSQL is away, and healthy again', async () => {
     const [postgres] = await stack.containers('postgres')
     await pause(postgres!)
