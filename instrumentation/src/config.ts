@@ -98,6 +98,8 @@ const CHECKS: Readonly<Record<OptionName, Check>> = {
   disabled: (value) => (typeof value === 'boolean' ? null : 'must be a boolean'),
 }
 
+export const OPTION_NAMES = Object.keys(CHECKS) as readonly OptionName[]
+
 /**
  * Options, environment and defaults as one checked configuration; the earlier ones win.
  * @throws TypeError that names the wrong option, its value and what is allowed
@@ -133,7 +135,7 @@ export function logsUrl(endpoint: string | URL): URL {
 
 function problemWith(name: string, value: unknown): string | null {
   const check = Object.hasOwn(CHECKS, name) ? CHECKS[name as OptionName] : null
-  return check ? check(value) : `does not exist; the options are ${Object.keys(CHECKS).join(', ')}`
+  return check ? check(value) : `does not exist; the options are ${OPTION_NAMES.join(', ')}`
 }
 
 function show(value: unknown): string {
