@@ -99,7 +99,8 @@ export function formatTable(
   rows: readonly Row[],
   style: (text: string, column: string, row: Row) => string = (text) => text,
 ): string {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row).filter((key) => isCell(row[key]))))]
+  const keys = new Set(rows.flatMap((row) => Object.keys(row)))
+  const columns = [...keys].filter((key) => rows.some((row) => formatCell(row[key])))
   const numeric = new Set(columns.filter((column) => rows.every((row) => typeof row[column] !== 'string')))
   const widths = columns.map((column) =>
     Math.max(column.length, ...rows.map((row) => formatCell(row[column]).length)),
@@ -115,10 +116,6 @@ export function formatTable(
   ]
     .map((line) => line.trimEnd())
     .join('\n')
-}
-
-function isCell(value: unknown): boolean {
-  return typeof value === 'string' || typeof value === 'number'
 }
 
 /** Three significant digits below a thousand, whole numbers above. */

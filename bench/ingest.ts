@@ -13,7 +13,7 @@ const RAW = { connections: 2, rows: 2_048 }
 const PRELOADED_ROWS = 2_000_000
 const PRELOAD_STEP_MILLIS = 3_000
 
-export async function run({ runs = 5, durationMillis = 5_000 }: BenchOptions = {}): Promise<readonly Row[]> {
+export async function run({ runs = 3, durationMillis = 5_000 }: BenchOptions = {}): Promise<readonly Row[]> {
   const postgres = await postgresStorage()
   const jsonl = await jsonlStorage()
   try {
