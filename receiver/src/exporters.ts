@@ -3,7 +3,8 @@ import { isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { CreateExporter, Exporter } from '@agentic-hooks/events'
 import type { Logger } from 'pino'
-import type { Config } from './config.ts'
+import { type Config, ConfigError } from './config.ts'
+import { Spool } from './spool.ts'
 
 /** An exporter to load: its package, or the path of its module, and what to pass to its `createExporter`. */
 export interface ExporterSpec {
@@ -37,6 +38,28 @@ function withDefaultOptions(
   if (name === BUILT_IN.postgres) return { package: name, options: { databaseUrl, logger, ...spec.options } }
   if (name === BUILT_IN.jsonl) return { package: name, options: { path: jsonlPath, logger, ...spec.options } }
   return { ...spec, package: name }
+}
+
+/**
+ * The exporters that the configuration names, not started.
+ * @throws Error that names the package and what is wrong with it
+ */
+export async function loadExporters(config: Config, log: Logger): Promise<Exporter[]> {
+  const exporters = await Promise.all(exporterSpecs(config, log).map((spec) => loadExporter(spec)))
+  const names = exporters.map(({ name }) => name)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  // Metrics, logs and spools tell them apart by their names.
+  if (twice !== undefined) throw new ConfigError(`there are two exporters of the name ${twice}; keep one`)
+  return exporters
+}
+
+/** With SPOOL_DIR, each exporter behind a spool of its own. */
+export function withSpools(exporters: readonly Exporter[], config: Config, logger: Logger): Exporter[] {
+  const { spoolDir, spoolMaxBytes: maxBytes } = config
+  if (spoolDir === undefined) return [...exporters]
+  return exporters.map((exporter) => {
+    return new Spool(exporter, { directory: join(spoolDir, exporter.name), maxBytes, logger })
+  })
 }
 
 /**

@@ -20,6 +20,9 @@ import type { RateLimit } from './rate-limit.ts'
 import { withTimeout } from './timeout.ts'
 import { Turns } from './turns.ts'
 
+/** Of the time that a client waits, what storage gets; the rest is for the spool's disk. */
+const STORAGE_SHARE = 0.8
+
 /** One way in: how its bodies are read and its answers written. */
 export interface Way {
   readonly protocol: Protocol
@@ -27,7 +30,7 @@ export interface Way {
   readonly contentType: string
   /** Its clients repeat what they got no answer to, so a batch whose client has left is given up. */
   readonly clientsRetry: boolean
-  /** Its clients wait for no longer than this; then storing goes on without them. Default: as long as it takes. */
+  /** Its clients wait no longer than this; then storing goes on without them. Default: as long as it takes. */
   readonly storeWithinMillis?: number
   /** Throws an UnsupportedMediaError where the body, of which nothing is read yet, is of no known type. */
   accept(request: IncomingMessage): void
@@ -122,10 +125,11 @@ export class Intake {
 
   async #store(batch: EventBatch, ticket: Ticket, { storeWithinMillis }: Way): Promise<ExportResult> {
     const { admission, pipeline } = this.#options
-    const stored = pipeline.store(batch, ticket)
-    if (storeWithinMillis === undefined) return stored
-    const tooLate = () =>
-      new UnavailableError(`storage did not answer in ${storeWithinMillis} ms`, admission.retryAfterSeconds())
-    return withTimeout(stored, storeWithinMillis, tooLate)
+    if (storeWithinMillis === undefined) return pipeline.store(batch, ticket)
+    const stored = pipeline.store(batch, ticket, storeWithinMillis * STORAGE_SHARE)
+    return withTimeout(stored, storeWithinMillis, () => {
+      const message = `storage did not answer in ${storeWithinMillis} ms`
+      return new UnavailableError(message, admission.retryAfterSeconds())
+    })
   }
 }

@@ -1,6 +1,7 @@
-import type { ExportResult } from '@agentic-hooks/events'
+import type { Exporter, ExportResult } from '@agentic-hooks/events'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Admission } from './admission.ts'
+import { Spool, type SpoolStatus } from './spool.ts'
 
 /** The ways in; the only values of the label `protocol`. */
 export const PROTOCOLS = ['otlp_protobuf', 'otlp_json', 'rest', 'hook'] as const
@@ -44,12 +45,13 @@ export class Metrics {
   readonly #protocols: Record<Protocol, ProtocolMetrics>
   readonly #exporters = new Map<string, ExporterMetrics>()
 
-  constructor(admission: Admission, exporterNames: readonly string[]) {
+  constructor(admission: Admission, exporters: readonly Exporter[]) {
     processMetrics()
     this.#gauges(admission)
+    this.#spoolMetrics(exporters.filter((exporter) => exporter instanceof Spool))
     this.#protocols = this.#protocolMetrics()
     const exporterMetrics = this.#exporterMetrics()
-    for (const name of exporterNames) this.#exporters.set(name, exporterMetrics(name))
+    for (const { name } of exporters) this.#exporters.set(name, exporterMetrics(name))
   }
 
   /** In Prometheus' text format. */
@@ -83,6 +85,54 @@ export class Metrics {
       'hooks_queue_age_seconds',
       'Age of the oldest request that is not yet stored.',
       () => admission.oldestAgeMillis() / 1000,
+    )
+  }
+
+  #spoolMetrics(spools: readonly Spool[]): void {
+    if (spools.length === 0) return
+    const metric = (
+      type: typeof Gauge | typeof Counter,
+      name: string,
+      help: string,
+      of: (status: SpoolStatus) => number,
+    ) => {
+      new type({
+        name,
+        help,
+        labelNames: ['exporter'],
+        registers: [this.#registry],
+        collect() {
+          this.reset()
+          for (const spool of spools) this.inc({ exporter: spool.name }, of(spool.status))
+        },
+      })
+    }
+    metric(Gauge, 'hooks_spool_events', 'Events on disk, not yet in the exporter.', ({ events }) => events)
+    metric(Gauge, 'hooks_spool_bytes', 'Disk space that the spool takes.', ({ bytes }) => bytes)
+    metric(Gauge, 'hooks_spool_limit_bytes', 'SPOOL_MAX_BYTES.', ({ maxBytes }) => maxBytes)
+    metric(
+      Gauge,
+      'hooks_spool_age_seconds',
+      'Time since the oldest event on disk was spooled.',
+      ({ oldestAgeMillis }) => oldestAgeMillis / 1000,
+    )
+    metric(
+      Gauge,
+      'hooks_spool_active',
+      '1 while new events go to disk because the exporter is down.',
+      ({ isSpooling }) => Number(isSpooling),
+    )
+    metric(
+      Counter,
+      'hooks_spool_rejected_events_total',
+      'Events that the exporter rejected after they were acknowledged; see rejected.jsonl.',
+      ({ rejectedEvents }) => rejectedEvents,
+    )
+    metric(
+      Counter,
+      'hooks_spool_damaged_files_total',
+      'Spool files that could not be read to their end; see *.damaged.',
+      ({ damagedFiles }) => damagedFiles,
     )
   }
 
@@ -154,7 +204,11 @@ export class Metrics {
   }
 
   #exporterMetrics(): (exporter: string) => ExporterMetrics {
-    const stored = this.#counter('hooks_events_stored_total', 'Events made durable.', ['exporter'])
+    const stored = this.#counter(
+      'hooks_events_stored_total',
+      'Events made durable, by the exporter or its spool.',
+      ['exporter'],
+    )
     const errors = this.#counter('hooks_storage_errors_total', 'Attempts to store a batch that failed.', [
       'exporter',
     ])

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { Admission, Ticket } from './admission.ts'
 import { UnavailableError } from './failures.ts'
 import type { Metrics } from './metrics.ts'
+import { Spool } from './spool.ts'
 
 const FIRST_RETRY_MILLIS = 50
 const MAX_RETRY_MILLIS = 1_000
@@ -19,6 +20,13 @@ export interface PipelineOptions {
   readonly exportTimeoutMillis: number
 }
 
+/** A batch on its way to one exporter. */
+interface Job {
+  readonly batch: EventBatch
+  readonly signal: AbortSignal
+  readonly slowMillis: number | undefined
+}
+
 /** Hands a batch to every exporter and knows when all of them have made it durable. */
 export class Pipeline {
   readonly #options: PipelineOptions
@@ -32,16 +40,18 @@ export class Pipeline {
   /**
    * Resolves once every exporter has the batch. Takes over the ticket, which holds the batch's place until the
    * last exporter has let go of it, also where that is long after nobody waits any more.
+   * @param slowMillis after which a spool takes the batch, where there is one
    * @throws UnavailableError when an exporter could not store it in time
    */
-  store(batch: EventBatch, ticket: Ticket): Promise<ExportResult> {
+  store(batch: EventBatch, ticket: Ticket, slowMillis?: number): Promise<ExportResult> {
     const { exporters, exportTimeoutMillis } = this.#options
     return new Promise((resolve, reject) => {
       const giveUp = () =>
         ticket.abort(this.#unavailable(`storage did not answer in ${exportTimeoutMillis} ms`))
       const timer = setTimeout(giveUp, exportTimeoutMillis)
       ticket.signal.addEventListener('abort', () => reject(ticket.signal.reason))
-      Promise.allSettled(exporters.map((exporter) => this.#export(exporter, batch, ticket.signal)))
+      const job = { batch, signal: ticket.signal, slowMillis }
+      Promise.allSettled(exporters.map((exporter) => this.#export(exporter, job)))
         .then((outcomes) => resolve(combine(batch, outcomes)))
         .catch(reject)
         .finally(() => {
@@ -56,14 +66,15 @@ export class Pipeline {
     this.#retries = false
   }
 
-  async #export(exporter: Exporter, batch: EventBatch, signal: AbortSignal): Promise<ExportResult> {
+  async #export(exporter: Exporter, job: Job): Promise<ExportResult> {
+    const { batch, signal } = job
     const { metrics, exportRetryMillis } = this.#options
     const measured = metrics.exporter(exporter.name)
     const startedAt = performance.now()
     for (let delayMillis = FIRST_RETRY_MILLIS; ; delayMillis = Math.min(delayMillis * 2, MAX_RETRY_MILLIS)) {
       try {
         const attemptedAt = performance.now()
-        const result = await exporter.export(batch, signal)
+        const result = await attempt(exporter, job)
         measured.stored(result, performance.now() - attemptedAt)
         this.#noteSuccess(exporter)
         return result
@@ -103,6 +114,11 @@ export class Pipeline {
     if (this.#failing.delete(exporter))
       this.#options.log.info({ exporter: exporter.name }, 'exporter works again')
   }
+}
+
+function attempt(exporter: Exporter, { batch, signal, slowMillis }: Job): Promise<ExportResult> {
+  if (exporter instanceof Spool) return exporter.export(batch, signal, slowMillis)
+  return exporter.export(batch, signal)
 }
 
 /** A record that any exporter rejected counts as rejected, else one that any had already as duplicate. */

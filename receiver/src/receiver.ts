@@ -35,7 +35,7 @@ export async function startReceiver(
 ): Promise<Receiver> {
   const names = exporters.map(({ name }) => name)
   const admission = new Admission(config.maxBytesInFlight)
-  const metrics = new Metrics(admission, names)
+  const metrics = new Metrics(admission, exporters)
   const health = new Health(exporters)
   const pipeline = new Pipeline({ ...config, exporters, admission, metrics, log })
   const authenticator = new Authenticator(config.authTokens ?? [], config.authTokensFile, log)

@@ -16,10 +16,7 @@ function setUp(
   const pipeline = new Pipeline({
     exporters,
     admission,
-    metrics: new Metrics(
-      admission,
-      exporters.map(({ name }) => name),
-    ),
+    metrics: new Metrics(admission, exporters),
     log: pino({}, { write: (line) => void lines.push(JSON.parse(line)) }),
     exportRetryMillis: options.retryMillis ?? 10_000,
     exportTimeoutMillis: options.timeoutMillis ?? 20_000,

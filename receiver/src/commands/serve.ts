@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { isIP } from 'node:net'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
-import { exporterSpecs, loadExporter } from '../exporters.ts'
+import { loadExporters, withSpools } from '../exporters.ts'
 import { startReceiver } from '../receiver.ts'
 import { VERSION } from '../version.ts'
 import type { Command } from './command.ts'
@@ -14,7 +14,7 @@ export const serve: Command = {
   flags: {},
   async run({ config, log, stopSignal }) {
     warnOfOpenDoor(config, log)
-    const exporters = await Promise.all(exporterSpecs(config, log).map((spec) => loadExporter(spec)))
+    const exporters = withSpools(await loadExporters(config, log), config, log)
     const receiver = await startReceiver(config, exporters, log)
     const { urls, adminUrl } = receiver
     const storage = exporters.map(({ name }) => name)
