@@ -1,7 +1,7 @@
 import { MAX_JSON_DEPTH, TOO_DEEP } from '@agentic-hooks/events'
 import type { JsonWriter } from './json-writer.ts'
 import { MIRRORED_KEYS } from './log-record.ts'
-import { isSame, NameTable } from './names.ts'
+import { NameTable } from './names.ts'
 import type { WireReader } from './wire.ts'
 
 // Members of the AnyValue oneof by their field numbers.
@@ -189,10 +189,14 @@ export class AnyValueReader {
 
   /** Whether the text that was found stands under that mirrored key in the map written last at depth 0. */
   isMirrored(mirroredKey: number): boolean {
-    const { view } = this.#wire
+    const { bytes } = this.#wire
     const start = this.#mirrored[2 * mirroredKey]!
     const length = this.#mirrored[2 * mirroredKey + 1]! - start
-    return this.textEnd - this.textStart === length && isSame(view, this.textStart, view, start, length)
+    if (this.textEnd - this.textStart !== length) return false
+    for (let offset = 0; offset < length; offset++) {
+      if (bytes[this.textStart + offset] !== bytes[start + offset]) return false
+    }
+    return true
   }
 
   #noteMirrored(): void {

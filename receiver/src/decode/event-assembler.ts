@@ -126,19 +126,18 @@ export class EventAssembler {
   }
 
   #takeId(index: number): { eventId: string; original: string | null } {
-    const attribute = this.record.known[EVENT_ID]!
-    const uid = attribute === ABSENT ? null : this.#source.text(attribute)
+    const uid = this.#textOf(EVENT_ID)
     if (!uid) return { eventId: uuidFromRequest(this.#requestHash(), index), original: null }
     this.record.known[EVENT_ID] = ABSENT
-    return toUuid(uid)
+    return this.record.hasUuid ? { eventId: uid, original: null } : toUuid(uid)
   }
 
   /** The first of the session's keys that has a text; the same text under another key says nothing more. */
   #takeSessionId(): string {
     const { known } = this.record
-    const session = this.#nameOf(SESSION_ID)
-    const genAiConversation = this.#nameOf(GEN_AI_CONVERSATION_ID)
-    const conversation = this.#nameOf(CONVERSATION_ID)
+    const session = this.#textOf(SESSION_ID)
+    const genAiConversation = this.#textOf(GEN_AI_CONVERSATION_ID)
+    const conversation = this.#textOf(CONVERSATION_ID)
     const sessionId = session || genAiConversation || conversation || ''
     if (session === sessionId) known[SESSION_ID] = ABSENT
     if (genAiConversation === sessionId) known[GEN_AI_CONVERSATION_ID] = ABSENT
@@ -147,14 +146,14 @@ export class EventAssembler {
   }
 
   #takeName(key: number): string | null {
-    const name = this.#nameOf(key)
+    const name = this.#textOf(key)
     if (name !== null) this.record.known[key] = ABSENT
     return name
   }
 
   #takeEventName(): string {
     const { record } = this
-    const attribute = this.#nameOf(EVENT_NAME)
+    const attribute = this.#textOf(EVENT_NAME)
     if (record.eventName) {
       if (attribute === record.eventName) record.known[EVENT_NAME] = ABSENT
       return record.eventName
@@ -165,9 +164,8 @@ export class EventAssembler {
     return body?.endsWith(`.${attribute}`) && EVENT_NAME_PATTERN.test(body) ? body : attribute
   }
 
-  #nameOf(key: number): string | null {
-    const attribute = this.record.known[key]!
-    return attribute === ABSENT ? null : this.#source.name(attribute)
+  #textOf(key: number): string | null {
+    return this.record.known[key] === ABSENT ? null : this.record.texts[key]!
   }
 
   /** The payload of a record that HookClient made: the map alone, without the copies of its members. */

@@ -33,18 +33,20 @@ const REPLACEMENT_CHARACTER = Buffer.from('\uFFFD')
  * as it is for as long as anyone keeps it.
  */
 export class JsonWriter {
+  #buffer: ArrayBufferLike
   #bytes: Buffer
   #view: DataView
   length = 0
 
   constructor(capacityBytes: number) {
     this.#bytes = Buffer.allocUnsafeSlow(capacityBytes)
-    this.#view = new DataView(this.#bytes.buffer)
+    this.#buffer = this.#bytes.buffer
+    this.#view = new DataView(this.#buffer)
   }
 
   /** The text since `start`. */
   take(start: number): Uint8Array {
-    return this.#bytes.subarray(start, this.length)
+    return new Uint8Array(this.#buffer, start, this.length - start)
   }
 
   /** Closes the object that was opened at `start` and takes it; null, and nothing written, when it is empty. */
@@ -217,6 +219,7 @@ export class JsonWriter {
     const grown = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.length + bytes))
     grown.set(this.#bytes.subarray(0, this.length))
     this.#bytes = grown
+    this.#buffer = grown.buffer
     this.#view = new DataView(grown.buffer)
   }
 }

@@ -1,7 +1,7 @@
 import { Attribute, MIRRORED_DATA_KEYS, type Micros } from '@agentic-hooks/events'
 
-/** Keys of the attributes that mean something to us: their order is the order of {@link LogRecord.known}. */
-export const KNOWN_ATTRIBUTES: readonly string[] = [
+/** Of attributes with these keys the text counts. */
+const TEXT_KEYS: readonly string[] = [
   Attribute.EventId,
   Attribute.SessionId,
   Attribute.GenAiConversationId,
@@ -9,8 +9,13 @@ export const KNOWN_ATTRIBUTES: readonly string[] = [
   Attribute.WorkflowId,
   Attribute.PhaseId,
   Attribute.MilestoneId,
-  Attribute.Data,
   Attribute.EventName,
+]
+
+/** Keys of the attributes that mean something to us. A record has each under its place in this list. */
+export const KNOWN_ATTRIBUTES: readonly string[] = [
+  ...TEXT_KEYS,
+  Attribute.Data,
   'body',
   Attribute.ToolName,
   Attribute.ToolCallId,
@@ -26,8 +31,8 @@ export const CONVERSATION_ID = KNOWN_ATTRIBUTES.indexOf(Attribute.ConversationId
 export const WORKFLOW_ID = KNOWN_ATTRIBUTES.indexOf(Attribute.WorkflowId)
 export const PHASE_ID = KNOWN_ATTRIBUTES.indexOf(Attribute.PhaseId)
 export const MILESTONE_ID = KNOWN_ATTRIBUTES.indexOf(Attribute.MilestoneId)
-export const DATA = KNOWN_ATTRIBUTES.indexOf(Attribute.Data)
 export const EVENT_NAME = KNOWN_ATTRIBUTES.indexOf(Attribute.EventName)
+export const DATA = KNOWN_ATTRIBUTES.indexOf(Attribute.Data)
 export const BODY = KNOWN_ATTRIBUTES.indexOf('body')
 
 /** Keys of a hook event's data that its record may repeat as attributes. */
@@ -57,14 +62,25 @@ export class LogRecord {
   eventName = ''
   /** The last attribute of each known key, or {@link ABSENT}. */
   readonly known: number[] = KNOWN_ATTRIBUTES.map(() => ABSENT)
+  /** The texts of those whose text counts; null for a value that is none. Of an absent one it means nothing. */
+  readonly texts: (string | null)[] = TEXT_KEYS.map(() => null)
+  /** Whether the event id among the texts is known to be a UUID in lower case. */
+  hasUuid = false
   /** The other attributes: the first `restCount` of these. */
   readonly rest: number[] = []
   restCount = 0
 
-  /** @param key its place in {@link KNOWN_ATTRIBUTES}, or -1 */
-  addAttribute(key: number, attribute: number): void {
-    if (key < 0) this.rest[this.restCount++] = attribute
-    else this.known[key] = attribute
+  /**
+   * Takes note of an attribute and returns whether its text is to be put into `texts`.
+   * @param key its place in {@link KNOWN_ATTRIBUTES}, or -1
+   */
+  addAttribute(key: number, attribute: number): boolean {
+    if (key < 0) {
+      this.rest[this.restCount++] = attribute
+      return false
+    }
+    this.known[key] = attribute
+    return key < this.texts.length
   }
 
   clear(): void {
@@ -77,6 +93,7 @@ export class LogRecord {
     this.traceId = null
     this.spanId = null
     this.eventName = ''
+    this.hasUuid = false
     // A loop, and a count: Array.prototype.fill and setting a length cost more than the rest of a small record.
     for (let key = 0; key < this.known.length; key++) this.known[key] = ABSENT
     this.restCount = 0
@@ -85,10 +102,6 @@ export class LogRecord {
 
 /** The encoded form of the record that is being read: finds its attributes and its body, and writes them. */
 export interface LogRecordSource {
-  /** The value of an attribute that is a string, as it was sent. */
-  text(attribute: number): string | null
-  /** The same as it can be stored. */
-  name(attribute: number): string | null
   /** Whether the value is the very string that the map written last by `writeData` has under that mirrored key. */
   isMirrored(attribute: number, mirroredKey: number): boolean
   /** Writes `"key":value` of an attribute into the object that was opened. */

@@ -29,20 +29,26 @@ export class NameTable {
     const length = end - start
     if (length > MAX_TABLE_BYTES) return NONE
     let index = this.#first[length]!
-    while (index !== NONE && !isSame(view, start, this.#view, index * MAX_TABLE_BYTES, length)) {
+    while (index !== NONE && !isSameAscii(view, start, this.#view, index * MAX_TABLE_BYTES, length)) {
       index = this.#next[index]!
     }
     return index
   }
 }
 
-/** Whether `length` bytes are the same. */
-export function isSame(a: DataView, aStart: number, b: DataView, bStart: number, length: number): boolean {
-  let offset = 0
-  for (; offset + 4 <= length; offset += 4) {
-    if (a.getInt32(aStart + offset) !== b.getInt32(bStart + offset)) return false
+/**
+ * Whether `length` bytes, of which those of `b` are ASCII without NUL, are the same. Eight at a time, as doubles:
+ * no eight such bytes are the double NaN or -0, so doubles are equal exactly where their bytes are.
+ */
+function isSameAscii(a: DataView, aStart: number, b: DataView, bStart: number, length: number): boolean {
+  if (length >= 8) {
+    const last = length - 8
+    for (let offset = 0; offset < last; offset += 8) {
+      if (a.getFloat64(aStart + offset) !== b.getFloat64(bStart + offset)) return false
+    }
+    return a.getFloat64(aStart + last) === b.getFloat64(bStart + last)
   }
-  for (; offset < length; offset++) {
+  for (let offset = 0; offset < length; offset++) {
     if (a.getUint8(aStart + offset) !== b.getUint8(bStart + offset)) return false
   }
   return true
@@ -66,11 +72,16 @@ export function decodeName(bytes: Buffer, view: DataView, start: number, end: nu
   if (length < MIN_CACHED_BYTES || length > MAX_CACHED_BYTES) return decodeText(bytes, start, end)
   const slot = hash(view, start, length) & (CACHE_SIZE - 1)
   const cached = slot * MAX_CACHED_BYTES
-  if (cachedLengths[slot] === length && isSame(view, start, cachedView, cached, length)) {
+  if (cachedLengths[slot] === length && isSameAscii(view, start, cachedView, cached, length)) {
     return cachedTexts[slot]!
   }
   const text = decodeText(bytes, start, end)
-  for (let offset = 0; offset < length; offset++) cachedBytes[cached + offset] = bytes[start + offset]!
+  cachedLengths[slot] = 0
+  for (let offset = 0; offset < length; offset++) {
+    const byte = bytes[start + offset]!
+    if (byte === 0 || byte >= 0x80) return text
+    cachedBytes[cached + offset] = byte
+  }
   cachedLengths[slot] = length
   cachedTexts[slot] = text
   return text
@@ -87,4 +98,21 @@ function hash(view: DataView, start: number, length: number): number {
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0x297a2d39) ^ view.getInt32(start + length - 4)
   mixed = Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d)
   return mixed ^ (mixed >>> 16)
+}
+
+const UUID_FORM = '00000000-0000-0000-0000-000000000000'
+/** Which of the characters of a UUID a byte is: a hyphen, a digit in lower case (as `0`), or none (as NUL). */
+const UUID_CLASS = new Uint8Array(256)
+for (const [index, character] of Buffer.from('0123456789abcdef-').entries()) {
+  UUID_CLASS[character] = UUID_FORM.charCodeAt(index < 16 ? 0 : 8)
+}
+const UUID_CLASSES = new Uint8Array(Buffer.from(UUID_FORM))
+
+/** Whether some bytes are a UUID in lower case, which most ids are. */
+export function isLowerCaseUuid(bytes: Buffer, start: number, end: number): boolean {
+  if (end - start !== UUID_CLASSES.length) return false
+  for (let index = 0; index < UUID_CLASSES.length; index++) {
+    if (UUID_CLASS[bytes[start + index]!] !== UUID_CLASSES[index]) return false
+  }
+  return true
 }

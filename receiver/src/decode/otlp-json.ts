@@ -7,7 +7,7 @@ import {
 } from './decoded-request.ts'
 import { EventAssembler } from './event-assembler.ts'
 import { JsonWriter } from './json-writer.ts'
-import { KNOWN_ATTRIBUTES, type LogRecordSource, MIRRORED_KEYS } from './log-record.ts'
+import { EVENT_ID, KNOWN_ATTRIBUTES, type LogRecordSource, MIRRORED_KEYS } from './log-record.ts'
 import { MAX_NAME_BYTES } from './names.ts'
 import { type OriginFields, originMembers, writeResource, writeScope } from './origin.ts'
 import {
@@ -104,23 +104,15 @@ class RequestReader implements LogRecordSource {
     this.#body = objectOf(source, 'body')
     this.#attributes = []
     eachOf(source, 'attributes', (attribute) => {
-      record.addAttribute(KNOWN_ATTRIBUTE_INDEX.get(textOf(attribute, 'key')) ?? -1, this.#attributes.length)
-      this.#attributes.push(attribute)
+      const key = KNOWN_ATTRIBUTE_INDEX.get(textOf(attribute, 'key')) ?? -1
+      const isText = record.addAttribute(key, this.#attributes.push(attribute) - 1)
+      if (isText) record.texts[key] = textAs(key, stringIn(objectOf(attribute, 'value')))
     })
     this.#assembler.add()
   }
 
-  text(attribute: number): string | null {
-    return stringIn(objectOf(this.#attributes[attribute]!, 'value'))
-  }
-
-  name(attribute: number): string | null {
-    const text = this.text(attribute)
-    return text && storableText(text)
-  }
-
   isMirrored(attribute: number, mirroredKey: number): boolean {
-    const text = this.text(attribute)
+    const text = stringIn(objectOf(this.#attributes[attribute]!, 'value'))
     return text !== null && text === this.#mirrored[mirroredKey]
   }
 
@@ -167,6 +159,11 @@ function originFields(part: JsonObject, parent: JsonObject): OriginFields {
     droppedAttributesCount: uint32(part, 'droppedAttributesCount'),
     schemaUrl: textOf(parent, 'schemaUrl'),
   }
+}
+
+/** What an id is derived from is its text as it was sent. */
+function textAs(key: number, text: string | null): string | null {
+  return text === null || key === EVENT_ID ? text : storableText(text)
 }
 
 function stringIn(value: JsonObject | null): string | null {

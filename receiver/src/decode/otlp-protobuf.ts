@@ -3,8 +3,8 @@ import { AnyValueReader, MAP, NO_PARTS, NO_VALUE } from './any-value.ts'
 import { DEFAULT_LIMITS, type DecodedRequest, type DecodeLimits } from './decoded-request.ts'
 import { EventAssembler } from './event-assembler.ts'
 import { JsonWriter } from './json-writer.ts'
-import { KNOWN_ATTRIBUTES, type LogRecordSource } from './log-record.ts'
-import { decodeName, MAX_NAME_BYTES, NameTable } from './names.ts'
+import { EVENT_ID, KNOWN_ATTRIBUTES, type LogRecordSource } from './log-record.ts'
+import { decodeName, isLowerCaseUuid, MAX_NAME_BYTES, NameTable } from './names.ts'
 import { originMembers, writeResource, writeScope } from './origin.ts'
 import { WireReader } from './wire.ts'
 
@@ -203,7 +203,7 @@ class RequestReader implements LogRecordSource {
           break
         case BODY_TAG: {
           const stop = wire.length(end)
-          this.#bodyParts = [...this.#bodyParts, wire.position, stop]
+          this.#addBodyPart(wire.position, stop)
           wire.position = stop
           break
         }
@@ -211,7 +211,8 @@ class RequestReader implements LogRecordSource {
           const stop = wire.length(end)
           this.#values.readEntry(stop)
           this.#values.keep(attributes)
-          record.addAttribute(this.#values.keyIn(KNOWN_ATTRIBUTE_TABLE), attributes++)
+          const key = this.#values.keyIn(KNOWN_ATTRIBUTE_TABLE)
+          if (record.addAttribute(key, attributes++)) this.#readTextAtHand(key)
           wire.position = stop
           break
         }
@@ -252,20 +253,25 @@ class RequestReader implements LogRecordSource {
     return stop - start === bytes ? validId(wire.bytes.toString('hex', start, stop)) : null
   }
 
-  text(attribute: number): string | null {
-    return this.#findText(attribute)
-      ? this.#wire.bytes.toString('utf8', this.#values.textStart, this.#values.textEnd)
-      : null
+  #addBodyPart(start: number, end: number): void {
+    this.#bodyParts = this.#bodyParts === NO_PARTS ? [start, end] : [...this.#bodyParts, start, end]
   }
 
-  name(attribute: number): string | null {
-    return this.#findText(attribute)
-      ? decodeName(this.#wire.bytes, this.#wire.view, this.#values.textStart, this.#values.textEnd)
-      : null
+  #readTextAtHand(key: number): void {
+    const { record } = this.#assembler
+    const { bytes, view } = this.#wire
+    const values = this.#values
+    if (!values.findText()) record.texts[key] = null
+    else if (key !== EVENT_ID) record.texts[key] = decodeName(bytes, view, values.textStart, values.textEnd)
+    else {
+      record.hasUuid = isLowerCaseUuid(bytes, values.textStart, values.textEnd)
+      record.texts[key] = bytes.toString(record.hasUuid ? 'latin1' : 'utf8', values.textStart, values.textEnd)
+    }
   }
 
   isMirrored(attribute: number, mirroredKey: number): boolean {
-    return this.#findText(attribute) && this.#values.isMirrored(mirroredKey)
+    this.#values.recall(attribute)
+    return this.#values.findText() && this.#values.isMirrored(mirroredKey)
   }
 
   writeMember(attribute: number): void {
@@ -299,11 +305,6 @@ class RequestReader implements LogRecordSource {
     if (this.#values.writeEntryValue(1) !== NO_VALUE) return true
     json.rewind(start)
     return false
-  }
-
-  #findText(attribute: number): boolean {
-    this.#values.recall(attribute)
-    return this.#values.findText()
   }
 }
 

@@ -44,14 +44,24 @@ export class WireReader {
 
   /** The end of the length-delimited field whose content `position` is left at. */
   length(end: number): number {
-    let length = this.position < end ? this.bytes[this.position]! : 0x80
-    if (length < 0x80) this.position++
-    else {
-      this.varint(end)
-      length = this.high * 0x1_0000_0000 + this.low
+    const first = this.position < end ? this.bytes[this.position]! : 0x80
+    if (first >= 0x80) return this.#longLength(end)
+    this.position++
+    if (first > end - this.position) throw this.#tooLong(first)
+    return this.position + first
+  }
+
+  #longLength(end: number): number {
+    this.varint(end)
+    if (this.high !== 0 || this.low > end - this.position) {
+      throw this.#tooLong(this.high * 0x1_0000_0000 + this.low)
     }
-    if (length > end - this.position) throw this.error(`length ${length} runs beyond the end of its message`)
-    return this.position + length
+    // Small integers to the engine too: it would keep every position as a double, at several times the cost.
+    return this.position + (this.low | 0)
+  }
+
+  #tooLong(length: number): UndecodableError {
+    return this.error(`length ${length} runs beyond the end of its message`)
   }
 
   /** Leaves the value in `low` and `high`. */
