@@ -1,4 +1,5 @@
 import { Client, type ClientConfig, Pool } from 'pg'
+import { UnavailableError } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
 
 export type ConnectionOptions = Pick<ResolvedOptions, 'databaseUrl' | 'connectTimeoutMillis'>
@@ -28,6 +29,25 @@ async function connectWith(config: ClientConfig): Promise<Client> {
   client.on('error', () => {})
   await client.connect()
   return client
+}
+
+/**
+ * A server that hangs says nothing: after this time its connection is given up, and the action fails.
+ * @throws UnavailableError then, and whatever the action throws
+ */
+export async function bounded<T>(
+  client: Client,
+  timeoutMillis: number,
+  action: () => Promise<T>,
+): Promise<T> {
+  const timer = setTimeout(() => {
+    client.connection.stream.destroy(new UnavailableError(`no answer within ${timeoutMillis} ms`))
+  }, timeoutMillis)
+  try {
+    return await action()
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** Ends a connection, also one whose server does not answer any more. */

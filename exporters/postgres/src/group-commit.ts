@@ -37,7 +37,12 @@ export class GroupCommit {
 
   /** Why a batch would be refused now. */
   get refusal(): UnavailableError | null {
-    return this.#refusal
+    if (this.#refusal) return this.#refusal
+    const { maxQueuedBytes } = this.#options
+    if (this.#pendingBytes < maxQueuedBytes) return null
+    return new UnavailableError(
+      `PostgreSQL does not keep up: ${this.#pendingBytes} bytes wait, maxQueuedBytes is ${maxQueuedBytes}`,
+    )
   }
 
   async open(): Promise<void> {
@@ -47,12 +52,8 @@ export class GroupCommit {
 
   async add(batch: EventBatch, signal: AbortSignal): Promise<ExportResult> {
     signal.throwIfAborted()
-    if (this.#refusal) throw this.#refusal
-    if (this.#pendingBytes >= this.#options.maxQueuedBytes) {
-      throw new UnavailableError(
-        `PostgreSQL does not keep up: ${this.#pendingBytes} bytes wait, maxQueuedBytes is ${this.#options.maxQueuedBytes}`,
-      )
-    }
+    const refusal = this.refusal
+    if (refusal) throw refusal
     const pending = new PendingBatch(batch)
     const abort = () => this.#abort(pending, signal)
     signal.addEventListener('abort', abort, { once: true })
@@ -104,13 +105,13 @@ export class GroupCommit {
   }
 
   #lost(error: UnavailableError): void {
-    if (this.#closed || this.#writers.some(({ connected }) => connected)) return
-    if (this.#lostAtMillis === null) {
-      this.#lostAtMillis = Date.now()
-      this.#options.logger.warn({ reason: error.message }, 'lost PostgreSQL; connecting again')
-    }
-    this.#refusal = error
+    if (this.#writers.some(({ connected }) => connected)) return
     for (const batch of this.#queue.splice(0)) batch.reject(error)
+    if (this.#closed) return
+    this.#refusal = error
+    if (this.#lostAtMillis !== null) return
+    this.#lostAtMillis = Date.now()
+    this.#options.logger.warn({ reason: error.message }, 'lost PostgreSQL; connecting again')
   }
 
   #regained(): void {

@@ -12,8 +12,8 @@ export async function prepareSession(client: Client, options: ResolvedOptions): 
     `SELECT set_config('synchronous_commit', 'on', false)
      WHERE current_setting('synchronous_commit') <> 'remote_apply'`,
   )
-  // The server itself gives up a little later than we do, so that no forgotten write holds locks for ever.
-  await client.query(`SET statement_timeout = ${options.writeTimeoutMillis}`)
+  // A server that waits, for a lock say, gives up before we do: its error leaves the connection usable.
+  await client.query(`SET statement_timeout = ${Math.ceil(options.writeTimeoutMillis * 0.9)}`)
   const { rows } = await client.query<{ readonly: string; encoding: string }>(
     `SELECT current_setting('transaction_read_only') AS readonly, current_setting('server_encoding') AS encoding`,
   )

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { EventRecord } from '@agentic-hooks/events'
-import { connect, disconnect } from './connection.ts'
+import { bounded, connect, disconnect } from './connection.ts'
 import { UnavailableError } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
 import { type PendingBatch, partOf, type Rows } from './pending-batch.ts'
@@ -54,14 +53,15 @@ export class Writer {
   }
 
   async open(): Promise<void> {
+    if (this.#store) return
     const client = await connect(this.#options)
     try {
-      await prepareSession(client, this.#options)
+      await bounded(client, this.#options.connectTimeoutMillis, () => prepareSession(client, this.#options))
     } catch (error) {
       await disconnect(client)
       throw error
     }
-    if (this.#closing.signal.aborted) return disconnect(client)
+    if (this.#closing.signal.aborted || this.#store) return disconnect(client)
     const store = new EventStore(client)
     client.once('end', () => this.#lose(store, new UnavailableError('the connection was closed')))
     client.once('error', (error) => this.#lose(store, UnavailableError.from(error)))
@@ -88,37 +88,40 @@ export class Writer {
     if (store) await disconnect(store.client)
   }
 
+  /** All in one COPY; when PostgreSQL refuses a row, each batch on its own, so that the others are none the wiser. */
   async #storeGroup(group: readonly PendingBatch[]): Promise<void> {
-    try {
-      const stored = await this.#storeRows(group.map(({ rows }) => rows))
-      group.forEach((batch, index) => {
-        batch.addStored(stored[index]!, batch.rows.events.length - stored[index]!)
-      })
-    } catch (error) {
-      if (remedyOf(error) !== 'row') throw error
-      for (const batch of group) await this.#isolate(batch, batch.rows)
+    if (group.length > 1) {
+      try {
+        const stored = await this.#storeRows(group.map(({ rows }) => rows))
+        group.forEach((batch, index) => {
+          batch.addStored(stored[index]!, batch.rows.events.length - stored[index]!)
+        })
+        return
+      } catch (error) {
+        if (remedyOf(error) !== 'row') throw error
+      }
     }
+    for (const batch of group) await this.#storeBatch(batch, batch.rows)
   }
 
   /**
    * Stores what can be stored and rejects each row that PostgreSQL refuses: the one that the error names, and of
    * the rest each half on its own, so that a batch full of such rows costs no more than n log n.
    */
-  async #isolate(batch: PendingBatch, rows: Rows): Promise<void> {
+  async #storeBatch(batch: PendingBatch, rows: Rows): Promise<void> {
     const { events } = rows
     try {
       const [stored = 0] = await this.#storeRows([rows])
       batch.addStored(stored, events.length - stored)
-      return
     } catch (error) {
       if (remedyOf(error) !== 'row') throw error
-      const line = events.length === 1 ? 1 : lineOf(error)
-      const refused = line === null ? undefined : events[line - 1]
+      const index = events.length === 1 ? 0 : (lineOf(error) ?? 0) - 1
+      const refused = events[index]
       if (refused) batch.addRejection(refused, reasonOf(error))
-      const rest: readonly EventRecord[] = refused ? events.toSpliced(events.indexOf(refused), 1) : events
+      const rest = refused ? events.toSpliced(index, 1) : events
       const middle = rest.length >>> 1
       for (const half of [rest.slice(0, middle), rest.slice(middle)]) {
-        if (half.length > 0) await this.#isolate(batch, partOf(rows, half))
+        if (half.length > 0) await this.#storeBatch(batch, partOf(rows, half))
       }
     }
   }
@@ -143,21 +146,14 @@ export class Writer {
     }
   }
 
-  /** A server that hangs says nothing: after the time that a write may take, its connection is given up. */
   async #bounded<T>(action: (store: EventStore) => Promise<T>): Promise<T> {
     const store = this.#store
     if (store === null) throw new UnavailableError('the connection was lost')
-    const timeoutMillis = this.#options.writeTimeoutMillis
-    const timer = setTimeout(() => {
-      store.client.connection.stream.destroy(new UnavailableError(`no answer within ${timeoutMillis} ms`))
-    }, timeoutMillis)
     try {
-      return await action(store)
+      return await bounded(store.client, this.#options.writeTimeoutMillis, () => action(store))
     } catch (error) {
       if (remedyOf(error) === 'reconnect') this.#lose(store, UnavailableError.from(error))
       throw error
-    } finally {
-      clearTimeout(timer)
     }
   }
 

@@ -159,6 +159,19 @@ describe('a table that is locked', () => {
     })
   })
 
+  it('and a server that dies during shutdown leave no batch unanswered', async () => {
+    const exporter = await startExporter({ databaseUrl, connections: 1 })
+    await locked(async () => {
+      const batches = [send(exporter, sampleRecords(1)), send(exporter, sampleRecords(1))]
+      const settled = Promise.allSettled(batches)
+      const down = exporter.shutdown()
+      await server.kill()
+      expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+      await down
+      await server.start()
+    })
+  })
+
   it('makes export fail after writeTimeoutMillis', async () => {
     const exporter = await startExporter({ databaseUrl, writeTimeoutMillis: 200 })
     await locked(async () => {
