@@ -24,6 +24,9 @@ async function main(args: readonly string[]): Promise<void> {
   )
   if (flags.help) return void process.stdout.write(helpText(COMMANDS))
   if (flags.version) return void process.stdout.write(`${VERSION}\n`)
+  if (operands.length > 0 && !command.takesOperands) {
+    throw new ConfigError(`there is no command ${JSON.stringify(operands[0])}; --help lists them`)
+  }
   const config = readConfig(process.env, flags)
   const log = pino({
     level: config.logLevel,

@@ -9,6 +9,8 @@ export interface Command {
   readonly usage: string
   /** One line for `--help`. */
   readonly summary: string
+  /** Without it, anything that is no flag is a mistake. */
+  readonly takesOperands?: true
   /** Flags beside the options of config.ts. */
   readonly flags: NonNullable<ParseArgsConfig['options']>
   /** Resolves when it is done; a long-running command then ends by `stopSignal`. */
