@@ -42,6 +42,7 @@ export class FileLock {
   readonly #owner: Owner
   #file: OpenFile
   readonly #heartbeat: NodeJS.Timeout
+  #beating: Promise<void> | null = null
   #lost = false
 
   private constructor(fileSystem: FileSystem, path: string, owner: Owner, file: OpenFile) {
@@ -49,7 +50,9 @@ export class FileLock {
     this.#path = path
     this.#owner = owner
     this.#file = file
-    this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MILLIS).unref()
+    this.#heartbeat = setInterval(() => {
+      this.#beating = this.#beat()
+    }, HEARTBEAT_MILLIS).unref()
   }
 
   /** @throws LockedError that names the holder */
@@ -91,6 +94,7 @@ export class FileLock {
 
   async release(): Promise<void> {
     clearInterval(this.#heartbeat)
+    await this.#beating
     await this.#file.close()
     if (!this.#lost) await this.#fileSystem.unlink(this.#path).catch(() => {})
   }
