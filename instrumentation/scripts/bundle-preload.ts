@@ -9,6 +9,7 @@ import { rolldown } from 'rolldown'
 const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url))
 const FOLDER = path('dist')
 const PREFIX = 'preload-'
+const EMISSION = `./${PREFIX}emission.cjs`
 const LOAD_EMISSION = path('src/agent-events/load-emission.ts')
 
 for (const name of await bundledFiles()) await rm(`${FOLDER}/${name}`)
@@ -16,15 +17,16 @@ const bundle = await rolldown({
   input: { register: path('src/register.ts'), emission: path('src/agent-events/emission.ts') },
   platform: 'node',
   resolve: { conditionNames: ['@agentic-hooks/source', 'node', 'import', 'default'] },
-  external: [`./${PREFIX}emission.cjs`],
+  makeAbsoluteExternalsRelative: false,
   // The vocabulary's tables are for the wire, which the preload does not speak before the first event.
   treeshake: { moduleSideEffects: [{ test: /[\\/]events[\\/]src[\\/]/, sideEffects: false }] },
   transform: { define: { 'import.meta.url': 'moduleUrl', 'import.meta.filename': '__filename' } },
   plugins: [
     {
       name: 'load-emission',
+      resolveId: (id) => (id === EMISSION ? { id, external: true } : null),
       load: (id) =>
-        id === LOAD_EMISSION ? `export const loadEmission = () => require('./${PREFIX}emission.cjs')` : null,
+        id === LOAD_EMISSION ? `export const loadEmission = () => require('${EMISSION}')` : null,
     },
   ],
 })

@@ -57,8 +57,10 @@ function patchQuery(exports: Exports): Exports {
 function observe(params: QueryParams, hookEvents: readonly string[] | undefined) {
   const recorder = activeRecorder('claude-agent-sdk')
   if (!recorder) return undefined
-  const events = new QueryEvents(recorder, activeScope()?.toolName !== undefined)
-  const options = observedOptions(params.options ?? {}, events, hookEvents)
+  const given = params.options ?? {}
+  const isNested = activeScope()?.toolName !== undefined
+  const events = new QueryEvents(recorder, isNested, given.abortController?.signal)
+  const options = observedOptions(given, events, hookEvents)
   return { events, params: { ...params, options } }
 }
 

@@ -45,7 +45,8 @@ export function observedOptions(
     if (known && !known.includes(name)) continue
     // What asks the application tells it which call it is about; the hook does not.
     if (name === 'PermissionRequest' && options.canUseTool) continue
-    hooks[name] = [...(hooks[name] ?? []), { hooks: [observe] }]
+    // Ahead of the application's, so that a call has started before it is decided about.
+    hooks[name] = [{ hooks: [observe] }, ...(hooks[name] ?? [])]
   }
   const { canUseTool } = options
   return { ...options, hooks, ...(canUseTool ? { canUseTool: permitted(canUseTool, events) } : {}) }

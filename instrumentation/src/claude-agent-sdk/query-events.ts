@@ -16,6 +16,7 @@ export class QueryEvents {
   readonly #recorder: AgentRecorder
   /** Inside a tool of another library's agent. */
   readonly #isNested: boolean
+  readonly #signal: AbortSignal | undefined
   readonly #tools = new Map<string, Operation>()
   readonly #refused = new Set<string>()
   readonly #subagents = new Map<string, Operation>()
@@ -23,9 +24,10 @@ export class QueryEvents {
   #turn: Operation | undefined
   #initialized = false
 
-  constructor(recorder: AgentRecorder, isNested: boolean) {
+  constructor(recorder: AgentRecorder, isNested: boolean, signal: AbortSignal | undefined) {
     this.#recorder = recorder
     this.#isNested = isNested
+    this.#signal = signal
   }
 
   hook(input: HookInput): void {
@@ -37,7 +39,8 @@ export class QueryEvents {
         this.#turn ??= this.#recorder.turn(scope)
         break
       case 'PreToolUse':
-        this.#tools.set(tool.id ?? '', this.#recorder.tool(scope, tool))
+        if (!this.#refused.has(tool.id ?? ''))
+          this.#tools.set(tool.id ?? '', this.#recorder.tool(scope, tool))
         break
       case 'PostToolUse':
         this.#endTool(input, { tool_response: this.#recorder.content(input.tool_response) })
@@ -116,9 +119,11 @@ export class QueryEvents {
 
   /** No message will come any more. */
   ended(error: unknown): void {
-    for (const operation of [...this.#tools.values(), ...this.#subagents.values()]) operation.abandon()
-    if (error === undefined) this.#turn?.abandon()
-    else this.#turn?.fail(error, { stop_reason: isAbort(error) ? 'aborted' : 'error' })
+    const aborted = this.#signal?.aborted || isAbort(error)
+    for (const operation of [...this.#tools.values(), ...this.#subagents.values(), this.#turn]) {
+      if (error === undefined) operation?.abandon()
+      else operation?.fail(error, { stop_reason: aborted ? 'aborted' : 'error' })
+    }
     this.#turn = undefined
     if (this.#scope && !this.#isNested) {
       this.#recorder.completeSession(this.#scope.sessionId, error === undefined ? 'completed' : 'error')

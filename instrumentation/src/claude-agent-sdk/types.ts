@@ -54,7 +54,7 @@ export type CanUseTool = (
 export interface Options {
   readonly hooks?: Readonly<Record<string, readonly HookMatcher[]>>
   readonly canUseTool?: CanUseTool
-  readonly resume?: string
+  readonly abortController?: AbortController
 }
 
 export interface PermissionDenial {

@@ -148,7 +148,7 @@ export class HookEventsHandler {
     const usage = run.agent?.usage
     if (isBubbleUp(error)) {
       run.operation?.complete({ stop_reason: this.#interrupted ? 'interrupted' : 'completed', usage })
-    } else run.operation?.fail(error, { stop_reason: isAbort(error) ? 'aborted' : 'error', usage })
+    } else run.operation?.fail(error, { stop_reason: stopReason(error), usage })
   }
 
   handleChatModelStart(
@@ -195,7 +195,7 @@ export class HookEventsHandler {
   }
 
   handleLLMError(error: unknown, runId: string): void {
-    this.#end(runId)?.operation?.fail(error, { stop_reason: isAbort(error) ? 'aborted' : 'error' })
+    this.#end(runId)?.operation?.fail(error, { stop_reason: stopReason(error) })
   }
 
   handleToolStart(
@@ -327,6 +327,11 @@ function parsed(input: string): unknown {
   } catch {
     return input
   }
+}
+
+/** LangGraph's own error for a run that was aborted has no name. */
+function stopReason(error: unknown): string {
+  return isAbort(error) || (error as Error | undefined)?.message === 'Abort' ? 'aborted' : 'error'
 }
 
 function isInterrupt(error: unknown): error is Interrupt {

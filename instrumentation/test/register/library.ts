@@ -9,7 +9,9 @@ interface Variant {
   readonly preload: Preload
 }
 
+/** The matrix adds CommonJS with --import. */
 const VARIANTS: readonly Variant[] = [
+  ...(process.env.MATRIX ? [{ file: 'agent.cjs', preload: 'import' } as const] : []),
   { file: 'agent.mjs', preload: 'require' },
   { file: 'agent.mjs', preload: 'import' },
   { file: 'agent.cjs', preload: 'require' },

@@ -2,7 +2,12 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { type ReceivedEvent, startSink } from './sink.ts'
 
-const PRELOAD = fileURLToPath(new URL('../../src/preload.cts', import.meta.url))
+/** The matrix runs what is published, on the Node it is told; the tests run the sources. */
+const { MATRIX, MATRIX_NODE = process.execPath } = process.env
+const PRELOAD = fileURLToPath(
+  new URL(MATRIX ? '../../dist/preload.cjs' : '../../src/preload.cts', import.meta.url),
+)
+const CONDITIONS = MATRIX ? [] : ['-C', '@agentic-hooks/source']
 
 /** How the preload gets into the process; `none` is the application alone. */
 export type Preload = 'require' | 'import' | 'none'
@@ -27,14 +32,10 @@ export async function runAgent(file: URL, options: RunOptions = {}): Promise<Age
   const { preload = 'require', args = [], nodeArgs = [], env = {} } = options
   await using sink = await startSink()
   const flags = preload === 'none' ? [] : [`--${preload}`, PRELOAD]
-  const child = spawn(
-    process.execPath,
-    ['-C', '@agentic-hooks/source', ...flags, ...nodeArgs, fileURLToPath(file), ...args],
-    {
-      env: { ...plainEnvironment(), ...exporterEnvironment(sink.url), ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  )
+  const child = spawn(MATRIX_NODE, [...CONDITIONS, ...flags, ...nodeArgs, fileURLToPath(file), ...args], {
+    env: { ...plainEnvironment(), ...exporterEnvironment(sink.url), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (chunk) => {
@@ -52,7 +53,7 @@ export async function runAgent(file: URL, options: RunOptions = {}): Promise<Age
 
 /** What the test runner set for itself would change how libraries behave: OpenAI's tracing is off in tests. */
 function plainEnvironment(): NodeJS.ProcessEnv {
-  const { NODE_ENV: _env, VITEST: _vitest, NODE_OPTIONS: _options, ...rest } = process.env
+  const { NODE_ENV: _env, VITEST: _vitest, NODE_OPTIONS: _options, MATRIX: _matrix, ...rest } = process.env
   return rest
 }
 

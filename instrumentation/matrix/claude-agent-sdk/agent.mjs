@@ -1,0 +1,4 @@
+import { query } from '@anthropic-ai/claude-agent-sdk'
+import { play } from './scenarios.mjs'
+
+await play(query)

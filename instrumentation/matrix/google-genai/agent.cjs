@@ -1,0 +1,4 @@
+const { GoogleGenAI } = require('@google/genai')
+const { play } = require('./scenarios.mjs')
+
+play(GoogleGenAI)
