@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { Random } from '../../test/chaos/random.ts'
 import { execute, freePort } from '../../test/postgres.ts'
+import { Random } from '../../test/random.ts'
 import { type RunningReceiver, startReceiver } from '../../test/receiver.ts'
 import { HookClient } from '../src/client.ts'
 import { runAgent } from '../test/support/run-agent.ts'

