@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { formatTimestamp, nowMicros, uuidv7 } from '@agentic-hooks/events'
-import type { Random } from './random.ts'
+import type { Random } from '../random.ts'
 
 const MAX_BATCH = 100
 const ATTEMPT_TIMEOUT_MILLIS = 10_000

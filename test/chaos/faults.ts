@@ -3,7 +3,7 @@ import { rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execute } from '../postgres.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../random.ts'
 import type { World } from './world.ts'
 
 /** Something that goes wrong and is over when `run` resolves. */

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
+import { Random } from '../random.ts'
 import { Agents } from './agents.ts'
 import { chooseFault } from './faults.ts'
-import { Random } from './random.ts'
 import { World } from './world.ts'
 
 const RECEIVERS = 3
