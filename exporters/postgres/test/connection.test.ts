@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { sampleRecords } from '@agentic-hooks/events/testing'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { execute, freePort, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
-import { createExporter, UnavailableError } from '../src/index.ts'
+import { createExporter, migrate, UnavailableError } from '../src/index.ts'
 import { RecordingLogger, SILENT, send, startExporter } from './exporters.ts'
 
 const fixture = (name: string) => join(import.meta.dirname, 'fixtures', name)
@@ -75,6 +75,20 @@ describe('sslmode', () => {
   it('require does not fall back', async () => {
     const databaseUrl = withParameters(plainUrl, { sslmode: 'require' })
     await expect(startOnce(databaseUrl)).rejects.toThrow('does not support SSL')
+  })
+
+  it('stands beside search_path, which names the schema of the tables', async () => {
+    await execute(plainUrl, 'CREATE SCHEMA hooks')
+    const databaseUrl = withParameters(plainUrl, { options: '-c search_path=hooks' })
+    const exporter = await startExporter({ databaseUrl, partitionsAhead: 0, retentionDays: 1 })
+    await send(exporter, sampleRecords(2))
+    await migrate({ databaseUrl, partitionsAhead: 2, retentionDays: 1, logger: SILENT })
+    expect(await execute(plainUrl, 'SELECT count(*)::int AS events FROM hooks.hook_events')).toEqual([
+      { events: 2 },
+    ])
+    const tables = `SELECT count(*)::int AS tables FROM pg_tables WHERE schemaname = 'hooks'`
+    expect(await execute(plainUrl, tables)).toEqual([{ tables: 4 + 3 }])
+    expect(await exporter.sessions({})).toHaveLength(1)
   })
 
   describe('at start', () => {
