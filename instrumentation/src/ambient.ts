@@ -11,8 +11,19 @@ export interface AmbientIds {
   readonly data?: EventData
 }
 
+// One per process, also when two copies of this package are loaded: the preload's and the application's own.
+const AMBIENT = Symbol.for('agentic-hooks.ambient')
+const RECORDED = Symbol.for('agentic-hooks.recorded-sessions')
+const globals = globalThis as { [AMBIENT]?: AsyncLocalStorage<AmbientIds>; [RECORDED]?: Set<string> }
+
+globals[AMBIENT] ??= new AsyncLocalStorage()
+globals[RECORDED] ??= new Set()
+
 /** The scope around the running code, across `await`. */
-export const ambient = new AsyncLocalStorage<AmbientIds>()
+export const ambient: AsyncLocalStorage<AmbientIds> = globals[AMBIENT]
+
+/** The sessions whose start and end `Session.record` tells: nobody else does. */
+export const recordedSessions: Set<string> = globals[RECORDED]
 
 /**
  * Runs a function outside of every scope. Sockets and timers are made there: made inside, they would keep the

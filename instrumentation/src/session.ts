@@ -1,5 +1,5 @@
 import { type EventData, EventType, uuidv7 } from '@agentic-hooks/events'
-import { type AmbientIds, ambient } from './ambient.ts'
+import { type AmbientIds, ambient, recordedSessions } from './ambient.ts'
 import type { EmittedEvent } from './log-record.ts'
 
 /** What a session's scope gives its events besides the session's id. */
@@ -65,10 +65,14 @@ export class Session {
   /** Runs a function as the whole session: emits `session_started` before and `session_completed` after it. */
   record<T>(fn: (session: this) => T, data: EventData = {}): T {
     return this.run(() => {
+      recordedSessions.add(this.id)
       this.#emit({ eventType: EventType.SessionStarted, data })
       return observed(
         () => fn(this),
-        (outcome) => this.#emit({ eventType: EventType.SessionCompleted, data: { ...data, ...outcome } }),
+        (outcome) => {
+          this.#emit({ eventType: EventType.SessionCompleted, data: { ...data, ...outcome } })
+          recordedSessions.delete(this.id)
+        },
       )
     })
   }

@@ -1,4 +1,4 @@
-import { EventType, type HookEvent } from '@agentic-hooks/events'
+import { type EventData, EventType, type HookEvent } from '@agentic-hooks/events'
 import { ambient } from '../ambient.ts'
 import { Operation, OperationKind } from './operation.ts'
 import { activeScope, type Scope } from './scope.ts'
@@ -63,7 +63,7 @@ export class AgentRecorder {
   constructor(options: RecorderOptions) {
     this.framework = options.framework
     this.#options = options
-    this.#emit = (event) => options.emitter.emit(event)
+    this.#emit = (event) => options.emitter.emit({ ...event, data: withoutUndefined(event.data) })
   }
 
   /**
@@ -172,6 +172,11 @@ export class AgentRecorder {
       parent_tool_use_id: scope.toolUseId,
     }
   }
+}
+
+/** What is not known must not hide what the session's scope knows. */
+function withoutUndefined(data: EventData = {}): EventData {
+  return Object.fromEntries(Object.entries(data).filter(([, value]) => value !== undefined))
 }
 
 /** The scope of what runs inside a tool call. */

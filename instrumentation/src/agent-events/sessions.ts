@@ -1,5 +1,6 @@
 import { getEnvironmentData, isMainThread, setEnvironmentData, threadId } from 'node:worker_threads'
 import { EventType, type HookEvent } from '@agentic-hooks/events'
+import { recordedSessions } from '../ambient.ts'
 import { watchExit } from '../exit.ts'
 import type { Operation } from './operation.ts'
 
@@ -10,6 +11,8 @@ interface OpenSession {
   readonly startedAtMillis: number
   /** Started and not yet completed, oldest first. */
   readonly operations: Set<Operation>
+  /** The application tells its start and end itself. */
+  readonly isRecorded: boolean
 }
 
 /** More sessions than this are not kept open: the one idle longest is completed to make room. */
@@ -51,9 +54,11 @@ class Sessions {
       return open
     }
     if (this.#open.size >= MAX_OPEN_SESSIONS) this.complete(this.#open.keys().next().value!, 'idle')
-    const session: OpenSession = { emit, startedAtMillis: Date.now(), operations: new Set() }
+    const isRecorded = recordedSessions.has(sessionId)
+    const session: OpenSession = { emit, startedAtMillis: Date.now(), operations: new Set(), isRecorded }
     this.#open.set(sessionId, session)
     this.#watchExit()
+    if (isRecorded) return session
     emit({
       eventType: EventType.SessionStarted,
       sessionId,
@@ -84,6 +89,7 @@ class Sessions {
     if (!session) return
     for (const operation of [...session.operations].reverse()) operation.abandon()
     this.#open.delete(sessionId)
+    if (session.isRecorded) return
     const duration_ms = Date.now() - session.startedAtMillis
     session.emit({ eventType: EventType.SessionCompleted, sessionId, data: { reason, duration_ms, ...data } })
   }

@@ -142,6 +142,18 @@ describe('the switches', () => {
   })
 })
 
+describe('an application with sessions of its own', () => {
+  it('sees the agents in them, and nobody else starts or ends what it records', async () => {
+    const run = await runAgent(fixture('own-session.mjs'))
+    // Two clients deliver them; the ids have the order in which they were emitted.
+    const events = run.events.toSorted((a, b) => (a.eventId < b.eventId ? -1 : 1))
+    expect(bySession({ ...run, events })).toEqual([SESSION, SESSION])
+    const calls = events.filter(({ sessionId }) => sessionId === 'recorded')
+    expect(new Set(calls.map(({ data }) => data.agent_id))).toEqual(new Set(['a1']))
+    expect(run.stderr).toBe('')
+  })
+})
+
 describe('instrumentTool', () => {
   it('reports the calls of a function, which stays as it is', async () => {
     const run = await runAgent(fixture('custom-tool.mjs'), { preload: 'none' })
