@@ -1,6 +1,4 @@
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
-import { promisify } from 'node:util'
-import zlib from 'node:zlib'
 import { JsonLogsSerializer, ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer'
 import type { ClientConfig } from './config.ts'
 import { borrowConnections, type Connections } from './connections.ts'
@@ -16,8 +14,6 @@ const PROTOCOLS = {
 /** An answer is a few bytes, or an error page; no more of it is read. */
 const MAX_ANSWER_BYTES = 64 * 1024
 const MAX_SHOWN_ANSWER_LENGTH = 200
-
-const gzip = promisify(zlib.gzip)
 
 interface Answer {
   readonly status: number
@@ -70,7 +66,7 @@ export class OtlpTransport implements Transport {
     const { serializer } = PROTOCOLS[this.#config.protocol]
     const serialized = serializer.serializeRequest([...records]) as Uint8Array
     const body = serializer === JsonLogsSerializer ? withExactNumbers(serialized) : serialized
-    return this.#config.compression === 'gzip' ? gzip(body) : body
+    return this.#config.compression === 'gzip' ? compress(body) : body
   }
 
   async #headers(): Promise<OutgoingHttpHeaders> {
@@ -215,6 +211,14 @@ function quote({ body }: Answer): string {
 function describe(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(describe).join('; ')
   return error instanceof Error ? error.message : String(error)
+}
+
+/** In a thread of its own, so that the event loop goes on. */
+function compress(body: Uint8Array): Promise<Uint8Array> {
+  const { gzip } = process.getBuiltinModule('node:zlib')
+  return new Promise((resolve, reject) =>
+    gzip(body, (error, gzipped) => (error ? reject(error) : resolve(gzipped))),
+  )
 }
 
 /** Unquoted digits beyond 2^53, or an exponent; `"intValue":` stands nowhere else, since quotes in texts are escaped. */
