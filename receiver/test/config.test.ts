@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs'
 import pino from 'pino'
 import { describe, expect, it } from 'vitest'
-import { ConfigError, environmentName, flagName, OPTIONS, readConfig } from '../src/config.ts'
+import { ConfigError, environmentName, flagName, OPTIONS, type Option, readConfig } from '../src/config.ts'
 import { exporterSpecs } from '../src/exporters.ts'
 
 describe('readConfig', () => {
@@ -96,6 +97,18 @@ describe('the table of options', () => {
     (name) => {
       expect(environmentName(name)).toMatch(/^[A-Z]+(_[A-Z]+)*$/)
       expect(flagName(name)).toBe(environmentName(name).toLowerCase().replaceAll('_', '-'))
+    },
+  )
+})
+
+describe('docs/receiver.md', () => {
+  const text = readFileSync(new URL('../../docs/receiver.md', import.meta.url), 'utf8')
+
+  it.each(Object.entries<Option>(OPTIONS))(
+    'has %s with its default',
+    (name, { default: byDefault, help }) => {
+      const shown = byDefault === undefined ? '' : `\`${byDefault}\``
+      expect(text).toContain(`| \`${environmentName(name)}\` | ${shown} | ${help} |`)
     },
   )
 })
