@@ -42,14 +42,8 @@ export function patchExport<T extends object>(
     Reflect.set(exports, name, replacement)
     return exports
   }
-  const copy = Object.create(null, Object.getOwnPropertyDescriptors(exports)) as T
-  Object.defineProperty(copy, name, {
-    value: replacement,
-    enumerable: true,
-    configurable: true,
-    writable: true,
-  })
-  return copy
+  const copy = Object.create(null, { [Symbol.toStringTag]: { value: 'Module' } })
+  return Object.assign(copy, exports, { [name]: replacement })
 }
 
 function asOriginal(replacement: AnyFunction, original: AnyFunction): AnyFunction {
