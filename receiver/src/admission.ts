@@ -35,10 +35,7 @@ export class Admission {
   }
 
   enter(): Ticket {
-    const ticket: Ticket = new Ticket({
-      reserve: (bytes) => this.#reserve(ticket, bytes),
-      leave: () => this.#leave(ticket),
-    })
+    const ticket = new Ticket(this)
     this.#tickets.add(ticket)
     return ticket
   }
@@ -55,7 +52,8 @@ export class Admission {
     return Math.min(Math.max(seconds || 1, 1), MAX_RETRY_AFTER_SECONDS)
   }
 
-  #reserve(ticket: Ticket, bytes: number): void {
+  /** For tickets. @throws UnavailableError when there is no room */
+  reserve(ticket: Ticket, bytes: number): void {
     while (this.#bytes + bytes > this.maxBytes) {
       const largest = this.#largestArriving()
       if (!largest || largest.bytes <= ticket.bytes + bytes) throw this.#full()
@@ -64,15 +62,8 @@ export class Admission {
     this.#bytes += bytes
   }
 
-  #largestArriving(): Ticket | undefined {
-    let largest: Ticket | undefined
-    for (const ticket of this.#tickets) {
-      if (ticket.arriving && ticket.bytes > (largest?.bytes ?? 0)) largest = ticket
-    }
-    return largest
-  }
-
-  #leave(ticket: Ticket): void {
+  /** For tickets. */
+  leave(ticket: Ticket): void {
     if (!this.#tickets.delete(ticket)) return
     this.#bytes -= ticket.bytes
     const now = performance.now()
@@ -84,15 +75,18 @@ export class Admission {
     this.#drainedBytes += ticket.bytes
   }
 
+  #largestArriving(): Ticket | undefined {
+    let largest: Ticket | undefined
+    for (const ticket of this.#tickets) {
+      if (ticket.arriving && ticket.bytes > (largest?.bytes ?? 0)) largest = ticket
+    }
+    return largest
+  }
+
   #full(): UnavailableError {
     const message = `the receiver holds ${this.#bytes} of ${this.maxBytes} bytes (MAX_BYTES_IN_FLIGHT)`
     return new UnavailableError(message, this.retryAfterSeconds())
   }
-}
-
-interface Place {
-  reserve(bytes: number): void
-  leave(): void
 }
 
 /**
@@ -101,13 +95,13 @@ interface Place {
  */
 export class Ticket {
   readonly startedAtMillis = performance.now()
-  readonly #place: Place
+  readonly #admission: Admission
   readonly #abort = new AbortController()
   #bytes = 0
   #arriving = true
 
-  constructor(place: Place) {
-    this.#place = place
+  constructor(admission: Admission) {
+    this.#admission = admission
   }
 
   get bytes(): number {
@@ -126,7 +120,7 @@ export class Ticket {
   /** @throws UnavailableError when there is no room for them, or what it was aborted with */
   grow(bytes: number): void {
     this.signal.throwIfAborted()
-    this.#place.reserve(bytes)
+    this.#admission.reserve(this, bytes)
     this.#bytes += bytes
   }
 
@@ -143,6 +137,6 @@ export class Ticket {
   }
 
   leave(): void {
-    this.#place.leave()
+    this.#admission.leave(this)
   }
 }

@@ -41,15 +41,39 @@ export function readBody(request: IncomingMessage, ticket: Ticket, maxBodyBytes:
   })
 }
 
+const SUPPORTED_CODINGS = 'gzip, deflate, zstd'
+
+export type Coding = 'identity' | 'gzip' | 'deflate' | 'zstd'
+
+/**
+ * What Content-Encoding says. One coding only, which also keeps bombs from nesting.
+ * @throws UnsupportedMediaError for any other
+ */
+export function contentCoding(request: IncomingMessage): Coding {
+  const header = request.headers['content-encoding']
+  const coding = header?.trim().toLowerCase() || 'identity'
+  switch (coding) {
+    case 'identity':
+    case 'gzip':
+    case 'deflate':
+    case 'zstd':
+      return coding
+    case 'x-gzip':
+      return 'gzip'
+  }
+  throw new UnsupportedMediaError(
+    `Content-Encoding ${JSON.stringify(header)} is not supported; use one of ${SUPPORTED_CODINGS} or none`,
+    { 'accept-encoding': SUPPORTED_CODINGS },
+  )
+}
+
 const LARGE_BYTES = 2 ** 20
 const LARGE_COMPRESSED_BYTES = 2 ** 14
 
 /** Whether decompressing and decoding it may stop everything else for a noticeable time. */
-export function isLarge(body: Buffer, encoding: string | undefined): boolean {
-  return body.byteLength > (encoding === undefined ? LARGE_BYTES : LARGE_COMPRESSED_BYTES)
+export function isLarge(body: Buffer, coding: Coding): boolean {
+  return body.byteLength > (coding === 'identity' ? LARGE_BYTES : LARGE_COMPRESSED_BYTES)
 }
-
-const SUPPORTED_ENCODINGS = 'gzip, deflate, zstd'
 
 /** Output buffers of this size cost half of what zlib's own 16 KiB do; small bodies get smaller ones. */
 const MAX_CHUNK_BYTES = 512 * 1024
@@ -60,14 +84,11 @@ const EXPECTED_RATIO = 8
 const MAX_ZSTD_WINDOW_LOG = 23
 
 /**
- * Undoes Content-Encoding, on this thread: asynchronous decompression costs nearly three times the CPU. One
- * coding only, which also keeps bombs from nesting.
- * @throws UnsupportedMediaError for any other coding
+ * Decompresses on this thread: asynchronously it costs nearly three times the CPU.
  * @throws BodyTooLargeError without having held more than twice the limit
- * @throws UndecodableError when the body is not what the header says
+ * @throws UndecodableError when the body is not what Content-Encoding says
  */
-export function decompress(body: Buffer, encoding: string | undefined, maxBodyBytes: number): Buffer {
-  const coding = encoding?.trim().toLowerCase() || 'identity'
+export function decompress(body: Buffer, coding: Coding, maxBodyBytes: number): Buffer {
   const options = {
     chunkSize: Math.min(Math.max(body.byteLength * EXPECTED_RATIO, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES),
     maxOutputLength: maxBodyBytes,
@@ -77,7 +98,6 @@ export function decompress(body: Buffer, encoding: string | undefined, maxBodyBy
       case 'identity':
         return body
       case 'gzip':
-      case 'x-gzip':
         return zlib.gunzipSync(body, options)
       case 'deflate':
         return zlib.inflateSync(body, options)
@@ -91,10 +111,6 @@ export function decompress(body: Buffer, encoding: string | undefined, maxBodyBy
       `the body is not ${coding} as Content-Encoding says: ${(error as Error).message}`,
     )
   }
-  throw new UnsupportedMediaError(
-    `Content-Encoding ${JSON.stringify(encoding)} is not supported; use one of ${SUPPORTED_ENCODINGS} or none`,
-    { 'accept-encoding': SUPPORTED_ENCODINGS },
-  )
 }
 
 /** Frames cost time each, also empty ones; nobody who streams one body writes this many. */

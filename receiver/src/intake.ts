@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import type { Admission, Ticket } from './admission.ts'
 import { answer, type Body } from './answer.ts'
 import type { Authenticator } from './auth.ts'
-import { decompress, isLarge, readBody } from './body.ts'
+import { type Coding, contentCoding, decompress, isLarge, readBody } from './body.ts'
 import type { DecodedRequest, DecodeLimits } from './decode/decoded-request.ts'
 import {
   ClientGoneError,
@@ -87,13 +87,14 @@ export class Intake {
     if (request.method !== 'POST') throw new MethodNotAllowedError(request.method, 'POST')
     const client = authenticator.check(request)
     way.accept(request)
+    const coding = contentCoding(request)
     rateLimit?.check(client)
     const ticket = admission.enter()
     response.on('close', () => {
       const waits = ticket.arriving || way.clientsRetry
       if (waits && !response.writableFinished) ticket.abort(new ClientGoneError())
     })
-    const { batch, rejected } = await this.#read(request, ticket, way)
+    const { batch, rejected } = await this.#read(request, coding, ticket, way)
     rateLimit?.take(client, batch.events.length)
     const counted = metrics.protocol(way.protocol)
     counted.received(batch.events.length + rejected.length)
@@ -107,13 +108,13 @@ export class Intake {
     }
   }
 
-  async #read(request: IncomingMessage, ticket: Ticket, way: Way): Promise<DecodedRequest> {
+  async #read(request: IncomingMessage, coding: Coding, ticket: Ticket, way: Way): Promise<DecodedRequest> {
     const { maxBodyBytes, maxJsonValues } = this.#options
     try {
-      const encoding = request.headers['content-encoding']
       const sent = await readBody(request, ticket, maxBodyBytes)
-      if (isLarge(sent, encoding)) await this.#turns.take()
-      const body = decompress(sent, encoding, maxBodyBytes)
+      if (isLarge(sent, coding)) await this.#turns.take()
+      ticket.signal.throwIfAborted()
+      const body = decompress(sent, coding, maxBodyBytes)
       ticket.arrived(body.byteLength)
       if (way.contentType === 'application/json') checkJsonValues(body, maxJsonValues)
       return way.decode(body, nowMicros(), this.#limits)

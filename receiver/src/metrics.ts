@@ -149,9 +149,11 @@ export class Metrics {
     const rejected = this.#counter('hooks_events_rejected_total', 'Events that can never be stored.', [
       'protocol',
     ])
-    const refused = this.#counter('hooks_events_refused_total', 'Events to be sent again (503).', [
-      'protocol',
-    ])
+    const refused = this.#counter(
+      'hooks_events_refused_total',
+      'Events that were read and are to be sent again (503).',
+      ['protocol'],
+    )
     const durations = new Histogram({
       name: 'hooks_request_duration_seconds',
       help: 'Time from a request to its answer; code is the HTTP status, 499 when the client left before.',

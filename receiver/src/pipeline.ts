@@ -45,13 +45,21 @@ export class Pipeline {
    */
   store(batch: EventBatch, ticket: Ticket, slowMillis?: number): Promise<ExportResult> {
     const { exporters, exportTimeoutMillis } = this.#options
+    const waitingFor = new Set(exporters)
     return new Promise((resolve, reject) => {
-      const giveUp = () =>
-        ticket.abort(this.#unavailable(`storage did not answer in ${exportTimeoutMillis} ms`))
+      const giveUp = () => {
+        const names = [...waitingFor].map(({ name }) => name).join(' and ')
+        const error = this.#unavailable(`${names} did not answer in ${exportTimeoutMillis} ms`)
+        for (const exporter of waitingFor) this.#noteFailure(exporter, error)
+        ticket.abort(error)
+      }
       const timer = setTimeout(giveUp, exportTimeoutMillis)
       ticket.signal.addEventListener('abort', () => reject(ticket.signal.reason))
       const job = { batch, signal: ticket.signal, slowMillis }
-      Promise.allSettled(exporters.map((exporter) => this.#export(exporter, job)))
+      const exported = exporters.map((exporter) =>
+        this.#export(exporter, job).finally(() => waitingFor.delete(exporter)),
+      )
+      Promise.allSettled(exported)
         .then((outcomes) => resolve(combine(batch, outcomes)))
         .catch(reject)
         .finally(() => {
@@ -81,7 +89,6 @@ export class Pipeline {
       } catch (error) {
         if (isPermanent(error)) return this.#rejectAll(exporter, batch, error)
         signal.throwIfAborted()
-        measured.failed()
         this.#noteFailure(exporter, error)
         const outOfTime = performance.now() - startedAt + delayMillis > exportRetryMillis
         if (outOfTime || !this.#retries) throw this.#unavailable(`${exporter.name} cannot store now`, error)
@@ -105,6 +112,7 @@ export class Pipeline {
 
   /** One line when an exporter begins to fail and one when it is well again, not one a request. */
   #noteFailure(exporter: Exporter, error: unknown): void {
+    this.#options.metrics.exporter(exporter.name).failed()
     if (this.#failing.has(exporter)) return
     this.#failing.add(exporter)
     this.#options.log.error({ err: error, exporter: exporter.name }, 'exporter fails')

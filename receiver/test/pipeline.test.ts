@@ -90,9 +90,10 @@ describe('Pipeline', () => {
       await release.promise
       return { stored: 3, duplicates: 0, rejected: [] }
     }
-    const { admission, pipeline, batch, ticket } = setUp([deaf], { timeoutMillis: 50 })
-    await expect(pipeline.store(batch, ticket)).rejects.toThrow('storage did not answer in 50 ms')
+    const { admission, pipeline, batch, ticket, lines } = setUp([deaf], { timeoutMillis: 50 })
+    await expect(pipeline.store(batch, ticket)).rejects.toThrow('deaf did not answer in 50 ms')
     expect(ticket.signal.aborted).toBe(true)
+    expect(lines).toMatchObject([{ msg: 'exporter fails', exporter: 'deaf' }])
     expect(admission.bytesInFlight).toBe(batch.byteLength)
     release.resolve()
     await vi.waitFor(() => expect(admission.bytesInFlight).toBe(0))
