@@ -10,6 +10,7 @@ import { describePostgres } from './storage.ts'
 const NAMES = [
   'emit',
   'startup',
+  'preload',
   'subprocess',
   'decode',
   'postgres',
