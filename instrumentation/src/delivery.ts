@@ -5,6 +5,7 @@ import { outsideOfScopes } from './ambient.ts'
 import { type Attempt, Backoff } from './backoff.ts'
 import type { ClientConfig } from './config.ts'
 import type { DropLog, DropReason } from './drops.ts'
+import { Flushes } from './flushes.ts'
 import type { HookLogRecord } from './log-record.ts'
 import { Queue } from './queue.ts'
 import { Spool } from './spool.ts'
@@ -15,13 +16,6 @@ import { within } from './within.ts'
 const MAX_REQUEST_BYTES = 1024 * 1024
 /** The longest that a timer can wait. */
 const MAX_TIMER_MILLIS = 2 ** 31 - 1
-
-/** A flush: over when these records have left, and the spool too where it is meant to. */
-interface Waiter {
-  readonly records: Set<HookLogRecord>
-  readonly withSpool: boolean
-  readonly resolve: () => void
-}
 
 /**
  * What happens to a record after `emit`: the ledger in which none gets lost. A record is
@@ -47,7 +41,7 @@ export class Delivery implements LogRecordExporter {
   readonly #due = new Queue<HookLogRecord>()
   readonly #retries = new Queue<Batch>()
   readonly #sending = new Set<Batch>()
-  readonly #waiters = new Set<Waiter>()
+  readonly #flushes = new Flushes()
   #pendingBytes = 0
   /** Records that the processor holds: the staged ones, behind those that left ahead of their time. */
   #atProcessor = 0
@@ -72,6 +66,11 @@ export class Delivery implements LogRecordExporter {
   /** Events of dead processes that have been delivered or dropped. */
   get adopted(): number {
     return this.#spool?.adopted ?? 0
+  }
+
+  /** Or will not be, for now. */
+  get #isSpoolDone(): boolean {
+    return this.#backoff.failures > 0 || (!this.#spool?.hasDue && this.#sending.size === 0)
   }
 
   /** Takes a record into the ledger, for the processor to batch. False when its way ends here. */
@@ -106,15 +105,8 @@ export class Delivery implements LogRecordExporter {
    */
   async flush(timeoutMillis: number, { withSpool = false } = {}): Promise<void> {
     this.#takeStaged(0)
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const waiter = { records: new Set(this.#allPending()), withSpool, resolve }
-    if (this.#isOver(waiter)) return
     this.#pump()
-    this.#waiters.add(waiter)
-    const timer = setTimeout(resolve, timeoutMillis)
-    await promise
-    clearTimeout(timer)
-    this.#waiters.delete(waiter)
+    await this.#flushes.wait(this.#allPending(), () => !withSpool || this.#isSpoolDone, timeoutMillis)
   }
 
   /** The last flush: does not sit out a backoff, delivers the spool too, and then gives up. */
@@ -251,7 +243,7 @@ export class Delivery implements LogRecordExporter {
     this.#tell(wasFailing, outcome)
     if (outcome.kind === 'unavailable') this.#retryLater(batch, outcome.message)
     else this.#finish(batch, outcome)
-    this.#resolveWaiters()
+    this.#flushes.check()
     this.#pump()
   }
 
@@ -295,18 +287,7 @@ export class Delivery implements LogRecordExporter {
     this.#spool?.forget(records)
     this.pending -= records.length
     for (const record of records) this.#pendingBytes -= record.byteLength
-    for (const waiter of this.#waiters) for (const record of records) waiter.records.delete(record)
-    this.#resolveWaiters()
-  }
-
-  #resolveWaiters(): void {
-    for (const waiter of this.#waiters) if (this.#isOver(waiter)) waiter.resolve()
-  }
-
-  #isOver({ records, withSpool }: Waiter): boolean {
-    if (records.size > 0) return false
-    const isSpoolBusy = this.#spool?.hasDue || this.#sending.size > 0
-    return !withSpool || !isSpoolBusy || this.#backoff.failures > 0
+    this.#flushes.left(records)
   }
 
   *#allPending(): Iterable<HookLogRecord> {

@@ -59,7 +59,8 @@ function onSignal(signal: NodeJS.Signals): void {
   } else {
     for (const client of clients) client.secure()
     setImmediate(() => {
-      if (clients.size > 0) process.prependListener(signal, onSignal)
+      const isBack = process.listeners(signal).includes(onSignal)
+      if (clients.size > 0 && !isBack) process.prependListener(signal, onSignal)
     }).unref()
   }
 }

@@ -33,6 +33,8 @@ const NEWLINE = 10
 export class SpoolFile {
   /** True: written by another process. */
   readonly adopted: boolean
+  /** How many events of this client are to be delivered from here. */
+  spooled = 0
   #path: string
   #bytes = 0
   #doneBytes = 0
@@ -70,16 +72,11 @@ export class SpoolFile {
 
   /**
    * Appends whole lines, which then are due, and returns the offset of the first.
-   * @throws Error when they cannot be written; the file is then as it was
+   * @throws Error when they cannot be written; then a part of them may be, and the file must take no more
    */
   append(lines: Uint8Array): number {
     const offset = this.#bytes
-    try {
-      for (let written = 0; written < lines.byteLength; ) written += writeSync(this.#fd, lines, written)
-    } catch (error) {
-      ftruncateSync(this.#fd, offset)
-      throw error
-    }
+    for (let written = 0; written < lines.byteLength; ) written += writeSync(this.#fd, lines, written)
     this.#bytes += lines.byteLength
     return offset
   }
@@ -105,7 +102,10 @@ export class SpoolFile {
     this.#doneBytes += length
   }
 
-  /** The next due lines, which then are taken: at least one, if there is one, whatever its size. */
+  /**
+   * The next due lines, which then are taken: at least one, if there is one, whatever its size.
+   * @throws Error when the file cannot be read
+   */
   take(maxLines: number, maxBytes: number): TakenLine[] {
     const taken: TakenLine[] = []
     let bytes = 0
@@ -128,7 +128,10 @@ export class SpoolFile {
     return taken
   }
 
-  /** Empties a file that is done, so that the next lines begin it anew. */
+  /**
+   * Empties a file that is done, so that the next lines begin it anew.
+   * @throws Error when it cannot be emptied
+   */
   reset(): void {
     ftruncateSync(this.#fd, 0)
     this.#bytes = 0
@@ -157,10 +160,10 @@ export class SpoolFile {
       const wanted = Math.min(size, this.#bytes - this.#position)
       const buffer = Buffer.allocUnsafe(wanted)
       const chunk = buffer.subarray(0, readSync(this.#fd, buffer, 0, wanted, this.#position))
-      const atEnd = this.#position + chunk.length >= this.#bytes || chunk.length === 0
-      const lastNewline = chunk.lastIndexOf(NEWLINE)
-      if (atEnd) return chunk
-      if (lastNewline >= 0) return chunk.subarray(0, lastNewline + 1)
+      if (chunk.length === 0) throw new Error(`${this.#path} is shorter than it was`)
+      if (this.#position + chunk.length >= this.#bytes) return chunk
+      const end = chunk.lastIndexOf(NEWLINE) + 1
+      if (end > 0) return chunk.subarray(0, end)
     }
   }
 }

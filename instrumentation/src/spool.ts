@@ -22,8 +22,6 @@ const UNTOUCHED_MILLIS = 10 * SCAN_INTERVAL_MILLIS
 export interface SpooledRecords {
   readonly records: readonly HookLogRecord[]
   readonly lines: readonly Line[]
-  /** They are another process's. */
-  readonly adopted: boolean
 }
 
 export interface SpoolProblem {
@@ -38,8 +36,6 @@ export interface SpoolProblem {
  * the machine.
  */
 export class Spool {
-  /** Events of this client that are to be delivered from here. */
-  size = 0
   /** Events of dead processes that were read here and then delivered or dropped. */
   adopted = 0
   /** Why the latest failed write failed. */
@@ -77,6 +73,13 @@ export class Spool {
     this.#scanTimer = outsideOfScopes(() => setInterval(scan, SCAN_INTERVAL_MILLIS).unref())
   }
 
+  /** Events of this client that are to be delivered from here. */
+  get size(): number {
+    let size = 0
+    for (const { spooled } of this.#files) size += spooled
+    return size
+  }
+
   get hasDue(): boolean {
     for (const file of this.#files) if (file.hasDue) return true
     return false
@@ -99,7 +102,7 @@ export class Spool {
       if (line) {
         this.#held.delete(record)
         line.file.release(line)
-        this.size++
+        line.file.spooled++
       } else {
         unwritten.push(record)
       }
@@ -122,20 +125,19 @@ export class Spool {
   take(maxRecords: number, maxBytes: number): SpooledRecords | null {
     for (const file of this.#files) {
       while (file.hasDue) {
-        const lines = file.take(maxRecords, maxBytes)
+        const lines = this.#take(file, maxRecords, maxBytes)
         if (lines.length === 0) break
         const records: HookLogRecord[] = []
         const readable = lines.filter((line) => this.#read(line, records))
-        if (records.length) return { records, lines: readable, adopted: file.adopted }
+        if (records.length) return { records, lines: readable }
       }
     }
     return null
   }
 
   /** Taken records were delivered or dropped. */
-  finish({ records, lines, adopted }: SpooledRecords): void {
-    this.#count(adopted, records.length)
-    for (const line of lines) this.#finish(line)
+  finish({ lines }: SpooledRecords): void {
+    for (const line of lines) this.#finishTaken(line)
   }
 
   /** Taken records could not be delivered. */
@@ -148,12 +150,14 @@ export class Spool {
     clearInterval(this.#scanTimer)
     this.#closed = true
     for (const file of this.#files) {
-      if (file.isDone) {
-        file.remove()
-      } else {
-        file.rename(join(this.#directory, releasedFileName(uuidv7())))
-        file.close()
-      }
+      this.#attempt(file, () => {
+        if (file.isDone) {
+          file.remove()
+        } else {
+          file.rename(join(this.#directory, releasedFileName(uuidv7())))
+          file.close()
+        }
+      })
     }
     this.#files.clear()
   }
@@ -168,8 +172,9 @@ export class Spool {
 
   #write(records: readonly HookLogRecord[]): readonly HookLogRecord[] {
     if (records.length === 0) return records
-    if (this.#append(encodeLines(records.map(toEventRecord)))) {
-      this.size += records.length
+    const place = this.#append(encodeLines(records.map(toEventRecord)))
+    if (place) {
+      place.file.spooled += records.length
       return []
     }
     if (records.length === 1) return records
@@ -193,6 +198,7 @@ export class Spool {
       }
       return { file: this.#current, offset: this.#current.append(lines) }
     } catch (error) {
+      this.#current = null
       this.problem = { reason: 'spool_failed', message: `${this.#directory} cannot be written: ${error}` }
       return null
     }
@@ -202,9 +208,10 @@ export class Spool {
     return join(this.#directory, ownedFileName(thisProcess, uuidv7()))
   }
 
-  #count(adopted: boolean, records: number): void {
-    if (adopted) this.adopted += records
-    else this.size -= records
+  #finishTaken(line: Line): void {
+    if (line.file.adopted) this.adopted++
+    else line.file.spooled--
+    this.#finish(line)
   }
 
   #finish(line: Line): void {
@@ -212,10 +219,28 @@ export class Spool {
     file.finish(line)
     if (!file.isDone) return
     if (file === this.#current) {
-      file.reset()
+      this.#attempt(file, () => file.reset())
     } else {
       this.#files.delete(file)
-      file.remove()
+      this.#attempt(file, () => file.remove())
+    }
+  }
+
+  #take(file: SpoolFile, maxRecords: number, maxBytes: number): TakenLine[] {
+    return this.#attempt(file, () => file.take(maxRecords, maxBytes)) ?? []
+  }
+
+  /** A file with which something cannot be done is left as it is; what it held of this client counts as lost. */
+  #attempt<T>(file: SpoolFile, act: () => T): T | undefined {
+    try {
+      return act()
+    } catch (error) {
+      this.#files.delete(file)
+      if (file === this.#current) this.#current = null
+      const message = `${file.path} is left as it is: ${error}`
+      if (file.spooled > 0) this.#drops.add('spool_failed', file.spooled, message)
+      else this.#logger.warn(message)
+      return undefined
     }
   }
 
@@ -226,8 +251,7 @@ export class Spool {
     } catch (error) {
       // Half a line is what a process leaves that dies while it writes: its `emit` had not returned.
       this.#drops.add('invalid', 1, `a line of ${line.file.path} cannot be read: ${error}`)
-      this.#count(line.file.adopted, 1)
-      this.#finish(line)
+      this.#finishTaken(line)
       return false
     }
   }

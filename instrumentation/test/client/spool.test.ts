@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeLine, toHookEvent, uuidv7 } from '@agentic-hooks/events'
@@ -218,6 +227,19 @@ describe('files', () => {
     expect(numbers()).toEqual([0])
     expect(client.stats()).toMatchObject({ adopted: 3, delivered: 1, droppedByReason: { invalid: 2 } })
     expect(files()).toEqual([])
+  })
+
+  it('that somebody empties are left, and what was in them counts as lost', async () => {
+    server.behaviour = answer(503)
+    await using client = clientOf({ maxRetryAttempts: 0 })
+    emit(client, 3)
+    await vi.waitFor(() => expect(client.stats().spooled).toBe(3))
+    for (const path of files()) truncateSync(path)
+    server.behaviour = accept
+    await vi.waitFor(() => expect(client.stats()).toMatchObject({ dropped: 3, spooled: 0, pending: 0 }))
+    expect(client.stats().droppedByReason).toEqual({ spool_failed: 3 })
+    emit(client, 3)
+    expect(await client.flush()).toMatchObject({ delivered: 3 })
   })
 
   it('larger than what is read at once are read to the end', async () => {
