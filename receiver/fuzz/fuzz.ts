@@ -24,12 +24,16 @@ export interface FuzzResult {
   readonly failures: readonly string[]
 }
 
-/** Decodes mutated bodies of both encodings: each must be decoded or refused with UndecodableError. */
+/** Decodes the corpus, then mutated bodies of it: each must be decoded or refused with UndecodableError. */
 export function fuzz({ seed, bodies, report = () => {} }: FuzzOptions): FuzzResult {
   const random = new Random(seed)
   const corpus = readCorpus()
   const failures: string[] = []
   const counts = { decoded: 0, refused: 0, compared: 0 }
+  corpus.forEach(({ body, isJson }, index) => {
+    const problem = check(body, isJson, counts)
+    if (problem) failures.push(`corpus[${index}]: ${problem}`)
+  })
   for (let index = 0; index < bodies; index++) {
     const { isJson, body: original } = random.pick(corpus)
     const body = mutate(original, random.pick(corpus).body, random)
