@@ -69,8 +69,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Ru
     await runner.start()
     await waitUntilReady(`http://127.0.0.1:${healthPort}`, runner)
   }
-  await start()
-  return {
+  const collector: RunningCollector = {
     url: `http://127.0.0.1:${httpPort}`,
     queueDirectory,
     metrics: async () => (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text(),
@@ -82,6 +81,13 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Ru
       await runner.dispose()
       await rm(queueDirectory, { recursive: true, force: true })
     },
+  }
+  try {
+    await start()
+    return collector
+  } catch (error) {
+    await collector[Symbol.asyncDispose]()
+    throw error
   }
 }
 

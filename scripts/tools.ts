@@ -49,7 +49,7 @@ export async function runIn(folder: string, command: string, args: readonly stri
 
 /**
  * The path of what is built once, by `build` in an empty folder, and then cached under `name`.
- * Two processes may build at the same time: each in its own folder, and the last to finish wins.
+ * Two processes may build at the same time: each in its own folder.
  */
 export async function buildOnce(name: string, build: (folder: string) => Promise<string>): Promise<string> {
   const cached = cachePath(name)
@@ -59,7 +59,11 @@ export async function buildOnce(name: string, build: (folder: string) => Promise
     await mkdir(cachePath(), { recursive: true })
     const staged = `${cached}.${process.pid}`
     await cp(built, staged, { recursive: true })
-    await rename(staged, cached)
+    // A folder, unlike a file, cannot take the place of the one that another process finished meanwhile.
+    await rename(staged, cached).catch(async (error) => {
+      await rm(staged, { recursive: true })
+      if (!existsSync(cached)) throw error
+    })
     return cached
   })
 }

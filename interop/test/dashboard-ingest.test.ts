@@ -20,7 +20,7 @@ describe.skipIf(MISSING.prometheus)('the dashboard of the receivers, against Pro
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'agentic-hooks-dashboard-'))
-    receiver = await startReceiver({ cwd: directory })
+    receiver = await startReceiver({ cwd: directory, env: { SPOOL_DIR: join(directory, 'spool') } })
     prometheus = await startPrometheus({ receiver: receiver.url })
     const client = new HookClient({ endpoint: receiver.url })
     await vi.waitFor(
