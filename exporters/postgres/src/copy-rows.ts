@@ -87,11 +87,18 @@ function writeNull(rows: Buffer, offset: number): number {
 
 function writeUuid(rows: Buffer, start: number, uuid: string): number {
   let offset = writeInt32(rows, start, 16)
+  let digits = uuid.length === 36 ? 0 : NO_DIGIT
   for (let at = 0; at < 36; at += 2) {
     if (at === 8 || at === 13 || at === 18 || at === 23) at++
-    rows[offset++] = (NIBBLES[uuid.charCodeAt(at)]! << 4) | NIBBLES[uuid.charCodeAt(at + 1)]!
+    const high = NIBBLES[uuid.charCodeAt(at)] ?? NO_DIGIT
+    const low = NIBBLES[uuid.charCodeAt(at + 1)] ?? NO_DIGIT
+    digits |= high | low
+    rows[offset++] = (high << 4) | low
   }
-  return offset
+  if (digits < NO_DIGIT) return offset
+  // A UUID of 17 bytes makes PostgreSQL refuse this row, rather than a batch that brings a wrong id be lost.
+  writeInt32(rows, start, 17)
+  return offset + 1
 }
 
 function writeTimestamp(rows: Buffer, start: number, micros: Micros | null): number {
@@ -144,5 +151,11 @@ function copy(rows: Buffer, offset: number, bytes: Uint8Array): number {
   return offset + bytes.byteLength
 }
 
-const NIBBLES = new Uint8Array(128)
-for (let digit = 0; digit < 16; digit++) NIBBLES[digit.toString(16).charCodeAt(0)] = digit
+const NO_DIGIT = 0x10
+/** By character code, the value of a hexadecimal digit. */
+const NIBBLES = new Uint8Array(128).fill(NO_DIGIT)
+for (let digit = 0; digit < 16; digit++) {
+  for (const character of [digit.toString(16), digit.toString(16).toUpperCase()]) {
+    NIBBLES[character.charCodeAt(0)] = digit
+  }
+}

@@ -12,7 +12,8 @@ import type { Client, Pool } from 'pg'
 import { connect, createPool, disconnect } from './connection.ts'
 import { SchemaError, UnavailableError } from './errors.ts'
 import { GroupCommit } from './group-commit.ts'
-import { MaintenanceLoop, maintain } from './maintenance.ts'
+import { maintain } from './maintenance.ts'
+import { MaintenanceLoop } from './maintenance-loop.ts'
 import { applyMigrations, pendingMigrations } from './migrations.ts'
 import { type ResolvedOptions, resolveOptions } from './options.ts'
 import { Reader } from './reader.ts'
@@ -32,6 +33,7 @@ export class PostgresExporter implements Exporter, EventReader {
   readonly #options: ResolvedOptions
   readonly #commits: GroupCommit
   readonly #maintenance: MaintenanceLoop
+  readonly #closing = new AbortController()
   #pool: Pool | null = null
 
   constructor(options: ResolvedOptions) {
@@ -45,17 +47,20 @@ export class PostgresExporter implements Exporter, EventReader {
    * @throws UnavailableError when it stays away, or refuses this configuration
    */
   async start(): Promise<void> {
+    const { signal } = this.#closing
     const deadline = Date.now() + this.#options.startTimeoutMillis
     for (;;) {
       try {
+        signal.throwIfAborted()
         await this.#prepare()
         await this.#commits.open()
         if (this.#options.manageSchema) this.#maintenance.start()
         return
       } catch (error) {
-        if (remedyOf(error) === 'configuration' || Date.now() >= deadline) throw UnavailableError.from(error)
+        const isFinal = signal.aborted || remedyOf(error) === 'configuration' || Date.now() >= deadline
+        if (isFinal) throw UnavailableError.from(error)
       }
-      await delay(START_RETRY_MILLIS)
+      await delay(START_RETRY_MILLIS, undefined, { signal }).catch(() => {})
     }
   }
 
@@ -122,6 +127,7 @@ export class PostgresExporter implements Exporter, EventReader {
   }
 
   async shutdown(): Promise<void> {
+    this.#closing.abort(new UnavailableError('the exporter is shut down'))
     this.#maintenance.stop()
     await this.#commits.close()
     const pool = this.#pool

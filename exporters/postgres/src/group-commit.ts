@@ -47,7 +47,7 @@ export class GroupCommit {
 
   async open(): Promise<void> {
     await Promise.all(this.#writers.map((writer) => writer.open()))
-    this.#refusal = null
+    if (!this.#closed) this.#refusal = null
   }
 
   async add(batch: EventBatch, signal: AbortSignal): Promise<ExportResult> {

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type EventBatch, type Micros, nowMicros } from '@agentic-hooks/events'
+import { type Micros, nowMicros } from '@agentic-hooks/events'
 import { type Client, DatabaseError } from 'pg'
-import { connect, disconnect } from './connection.ts'
 import type { ResolvedOptions } from './options.ts'
 import {
   createPartitionSql,
@@ -9,7 +8,6 @@ import {
   listPartitions,
   missingPartitions,
   type Partition,
-  periodOf,
   periodsFrom,
   type TimeRange,
 } from './partitions.ts'
@@ -94,7 +92,7 @@ export async function maintain(
   const lock = whileAnother === 'wait' ? 'pg_advisory_lock' : 'pg_try_advisory_lock'
   const { rows } = await client.query<{ locked: unknown }>(`SELECT ${lock}($1) AS locked`, [ADVISORY_LOCK])
   if (rows[0]?.locked === false) return
-  await prepareSession(client)
+  await prepare(client)
   await runSteps(client, maintenancePlan(await listPartitions(client), options, nowMicros()), options)
 }
 
@@ -108,12 +106,12 @@ export async function makePartitions(
   options: MaintenanceOptions,
 ): Promise<void> {
   await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK])
-  await prepareSession(client)
+  await prepare(client)
   await runSteps(client, createSteps(await listPartitions(client), wanted), options)
 }
 
 /** The connection is closed afterwards, which releases the advisory lock. */
-async function prepareSession(client: Client): Promise<void> {
+async function prepare(client: Client): Promise<void> {
   await client.query(`SET timezone = 'UTC'; SET lock_timeout = ${LOCK_TIMEOUT_MILLIS}`)
 }
 
@@ -149,66 +147,4 @@ async function runStep(client: Client, { sql }: MaintenanceStep): Promise<number
 function isLockConflict(error: unknown): boolean {
   const lockNotAvailable = error instanceof DatabaseError && error.code === '55P03'
   return lockNotAvailable || remedyOf(error) === 'conflict'
-}
-
-/** Maintenance now and then on a connection of its own, from `start()` to `stop()`. */
-export class MaintenanceLoop {
-  readonly #options: ResolvedOptions
-  readonly #stopping = new AbortController()
-  /** Starts of periods that have their partition for sure. */
-  readonly #ensured = new Set<Micros>()
-
-  constructor(options: ResolvedOptions) {
-    this.#options = options
-  }
-
-  start(): void {
-    void this.#run()
-  }
-
-  /** What is under way is rolled back. */
-  stop(): void {
-    this.#stopping.abort()
-  }
-
-  async ensurePartitions({ events }: EventBatch): Promise<void> {
-    const { partitionBy } = this.#options
-    const wanted = new Map<Micros, TimeRange>()
-    for (const { timestampMicros } of events) {
-      const period = periodOf(timestampMicros, partitionBy)
-      if (!this.#ensured.has(period.from)) wanted.set(period.from, period)
-    }
-    if (wanted.size === 0) return
-    await this.#connected((client) => makePartitions(client, [...wanted.values()], this.#options))
-    for (const from of wanted.keys()) this.#ensured.add(from)
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping
-    const { logger, maintenanceIntervalMillis } = this.#options
-    while (!signal.aborted) {
-      try {
-        await this.#connected((client) => maintain(client, this.#options, 'leave'))
-      } catch (error) {
-        if (!signal.aborted) logger.warn({ err: error }, 'cannot maintain the schema now')
-      }
-      // Replicas take turns rather than all coming at once.
-      const waitMillis = maintenanceIntervalMillis * (0.8 + Math.random() * 0.4)
-      await delay(waitMillis, undefined, { signal, ref: false }).catch(() => {})
-    }
-  }
-
-  async #connected(action: (client: Client) => Promise<void>): Promise<void> {
-    const client = await connect(this.#options)
-    const abort = () => client.connection.stream.destroy()
-    const { signal } = this.#stopping
-    signal.addEventListener('abort', abort)
-    try {
-      signal.throwIfAborted()
-      await action(client)
-    } finally {
-      signal.removeEventListener('abort', abort)
-      await disconnect(client)
-    }
-  }
 }

@@ -120,6 +120,17 @@ describe('sslmode', () => {
       expect(await send(exporter, sampleRecords(1))).toMatchObject({ stored: 1 })
     })
 
+    it('a server that never comes up is not waited for after shutdown', async () => {
+      const exporter = createExporter({
+        databaseUrl: `postgres://127.0.0.1:${await freePort()}/db`,
+        startTimeoutMillis: 1e9,
+        logger: SILENT,
+      })
+      const started = expect(exporter.start()).rejects.toThrow(UnavailableError)
+      await exporter.shutdown()
+      await started
+    })
+
     it('may be tried again after it failed', async () => {
       const exporter = createExporter({
         databaseUrl: withParameters(plainUrl, {}),

@@ -213,6 +213,21 @@ describe('a row that PostgreSQL refuses', () => {
     })
   })
 
+  it('may be one whose id is no UUID', async () => {
+    const exporter = await startExporter({ databaseUrl })
+    const ids = [
+      '',
+      'not a uuid',
+      'zzzzzzzz-zzzz-zzzz-zzzz-zzzzzzzzzzzz',
+      'ffffffff-ffff-ffff-ffff-ffffffffffffff',
+    ]
+    const upperCase = 'ABCDEFAB-CDEF-4ABC-8DEF-0123456789AB'
+    const records = [...ids, upperCase].map((eventId) => sampleRecord({ eventId }))
+    const { stored, rejected } = await send(exporter, records)
+    expect([stored, rejected.map(({ eventId }) => eventId).sort()]).toEqual([1, ids.toSorted()])
+    expect(await valueIn(databaseUrl, 'SELECT event_id FROM hook_events')).toBe(upperCase.toLowerCase())
+  })
+
   it.each([
     ['23514', 'check_violation'],
     ['22021', 'character_not_in_repertoire'],
