@@ -80,6 +80,22 @@ function parse(json: Uint8Array | null): unknown {
   return json && JSON.parse(Buffer.from(json).toString())
 }
 
+describe('batches that wait for a connection', () => {
+  const transactions = async (maxGroupBytes: number) => {
+    const exporter = await startExporter({ databaseUrl, connections: 1, maxGroupBytes })
+    await Promise.all(Array.from({ length: 51 }, () => send(exporter, sampleRecords(2))))
+    return valueIn(databaseUrl, 'SELECT count(DISTINCT xmin::text)::int FROM hook_events')
+  }
+
+  it('are committed together', async () => {
+    expect(await transactions(2 ** 20)).toBe(2) // the first alone, for nothing kept it waiting
+  })
+
+  it('are committed one by one when no two fit into maxGroupBytes', async () => {
+    expect(await transactions(1024)).toBe(51)
+  })
+})
+
 describe('a batch that comes again', () => {
   it('is stored once when ten copies arrive at once at each of three receivers', async () => {
     const receivers = await Promise.all([1, 2, 3].map(() => startExporter({ databaseUrl, connections: 2 })))
