@@ -1,48 +1,59 @@
 import { createHash } from 'node:crypto'
 import type { Agent, request } from 'node:http'
 import type { TlsOptions } from './options.ts'
-
-/** One keep-alive pool for all clients of the process that talk to the same endpoint. */
-export interface Connections {
-  readonly agent: Agent
-  readonly request: typeof request
-  /** Closes the idle connections with the last user. */
-  release(): void
-}
+import { Queue } from './queue.ts'
 
 /** Enough for a thousand clients with a batch a second each at 30 ms a request; one client uses few of them. */
-const MAX_SOCKETS = 32
+const MAX_CONNECTIONS = 32
 
-interface Pool {
+const pools = new Map<string, Connections>()
+
+/** The keep-alive connections of all clients of the process that talk to the same endpoint. */
+export class Connections {
   readonly agent: Agent
-  users: number
-}
+  readonly request: typeof request
+  readonly #key: string
+  #users = 0
+  #free = MAX_CONNECTIONS
+  readonly #waiting = new Queue<() => void>()
 
-const pools = new Map<string, Pool>()
-
-export function borrowConnections(endpoint: URL, tls: TlsOptions = {}): Connections {
-  // Loaded with the first client and not with this file: node:http alone takes some 20 ms and 15 MB.
-  const { request, Agent } = process.getBuiltinModule(
-    endpoint.protocol === 'https:' ? 'node:https' : 'node:http',
-  )
-  const key = `${endpoint.origin} ${fingerprint(tls)}`
-  const pool = pools.get(key) ?? {
-    agent: new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS, ...tls }),
-    users: 0,
+  static borrow(endpoint: URL, tls: TlsOptions = {}): Connections {
+    const key = `${endpoint.origin} ${fingerprint(tls)}`
+    const connections = pools.get(key) ?? new Connections(key, endpoint, tls)
+    pools.set(key, connections)
+    connections.#users++
+    return connections
   }
-  pools.set(key, pool)
-  pool.users++
-  let released = false
-  return {
-    agent: pool.agent,
-    request,
-    release() {
-      if (released) return
-      released = true
-      if (--pool.users > 0) return
-      pools.delete(key)
-      pool.agent.destroy()
-    },
+
+  private constructor(key: string, endpoint: URL, tls: TlsOptions) {
+    // Loaded with the first client and not with this file: node:http costs as much as the rest of the client.
+    const http = process.getBuiltinModule(endpoint.protocol === 'https:' ? 'node:https' : 'node:http')
+    this.#key = key
+    this.request = http.request
+    this.agent = new http.Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS, ...tls })
+  }
+
+  /**
+   * Makes a request once a connection is free for it. Node's agent would queue requests, too, but complete ones:
+   * a swarm's would fill the memory.
+   */
+  async use<T>(exchange: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    try {
+      return await exchange()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next) next()
+      else this.#free++
+    }
+  }
+
+  /** Given back by its last user, it closes its idle connections. */
+  giveBack(): void {
+    if (--this.#users > 0) return
+    pools.delete(this.#key)
+    this.agent.destroy()
   }
 }
 
