@@ -92,9 +92,18 @@ const { user, system } = process.cpuUsage()
 const megabytes = process.memoryUsage.rss() / 1e6
 
 const start = performance.now()
+const before = process.cpuUsage()
 for (let done = 0; done < calls; done += BATCH) await callTools(Math.min(BATCH, calls - done))
-const callMicros = ((performance.now() - start) * 1000) / calls
-console.log(JSON.stringify({ ms, cpuMs: (user + system) / 1000, megabytes, callMicros }))
+const used = process.cpuUsage(before)
+console.log(
+  JSON.stringify({
+    ms,
+    cpuMs: (user + system) / 1000,
+    megabytes,
+    callMicros: ((performance.now() - start) * 1000) / calls,
+    callCpuMicros: (used.user + used.system) / calls,
+  }),
+)
 
 function numbers(count) {
   return Array.from({ length: count }, (_, n) => n)

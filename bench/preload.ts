@@ -52,6 +52,7 @@ function toolRow(library: string, alone: Row, preloaded: Row): Row {
     'alone µs': alone.callMicros,
     'preloaded µs': preloaded.callMicros,
     'added µs': Number(preloaded.callMicros) - Number(alone.callMicros),
+    'added CPU µs': Number(preloaded.callCpuMicros) - Number(alone.callCpuMicros),
   }
 }
 

@@ -1,4 +1,5 @@
 import { EventType, type HookEvent } from '@agentic-hooks/events'
+import { joined } from './data.ts'
 import { describeError } from './error.ts'
 import type { Scope } from './scope.ts'
 import { sessions } from './sessions.ts'
@@ -65,7 +66,7 @@ export class Operation {
     emit({
       eventType: kind.started,
       sessionId: scope.sessionId,
-      data: { ...kind.data, ...identity, ...details },
+      data: joined(kind.data, identity, details),
     })
   }
 
@@ -77,7 +78,7 @@ export class Operation {
     this.#emit({
       eventType: this.#kind.completed,
       sessionId: this.scope.sessionId,
-      data: { ...this.#kind.data, ...this.identity, success: true, duration_ms, ...data },
+      data: joined(this.#kind.data, this.identity, { success: true, duration_ms }, data),
     })
   }
 

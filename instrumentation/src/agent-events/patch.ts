@@ -1,5 +1,3 @@
-import { types } from 'node:util'
-
 const PATCHED = Symbol.for('agentic-hooks.patched')
 
 type AnyFunction = (this: unknown, ...args: never[]) => unknown
@@ -38,10 +36,7 @@ export function patchExport<T extends object>(
   const original = Reflect.get(exports, name) as (AnyFunction & { [PATCHED]?: true }) | undefined
   if (typeof original !== 'function' || original[PATCHED]) return exports
   const replacement = asOriginal(wrap(original) as AnyFunction, original)
-  if (!types.isModuleNamespaceObject(exports)) {
-    Reflect.set(exports, name, replacement)
-    return exports
-  }
+  if (Reflect.set(exports, name, replacement) && Reflect.get(exports, name) === replacement) return exports
   const copy = Object.create(null, { [Symbol.toStringTag]: { value: 'Module' } })
   return Object.assign(copy, exports, { [name]: replacement })
 }

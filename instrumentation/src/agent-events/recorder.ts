@@ -1,5 +1,6 @@
-import { type EventData, EventType, type HookEvent } from '@agentic-hooks/events'
+import { EventType, type HookEvent } from '@agentic-hooks/events'
 import { ambient } from '../ambient.ts'
+import { joined } from './data.ts'
 import { Operation, OperationKind } from './operation.ts'
 import { activeScope, type Scope } from './scope.ts'
 import { sessions } from './sessions.ts'
@@ -63,7 +64,7 @@ export class AgentRecorder {
   constructor(options: RecorderOptions) {
     this.framework = options.framework
     this.#options = options
-    this.#emit = (event) => options.emitter.emit({ ...event, data: withoutUndefined(event.data) })
+    this.#emit = (event) => options.emitter.emit(event)
   }
 
   /**
@@ -141,8 +142,7 @@ export class AgentRecorder {
 
   event(scope: Scope, eventType: EventType, data: Record<string, unknown>): void {
     this.#open(scope)
-    const about = this.#about(scope)
-    this.#emit({ eventType, sessionId: scope.sessionId, data: { ...about, ...data } })
+    this.#emit({ eventType, sessionId: scope.sessionId, data: joined(this.#about(scope), data) })
   }
 
   completeSession(sessionId: string, reason: string, data?: Record<string, unknown>): void {
@@ -156,7 +156,7 @@ export class AgentRecorder {
     details: Record<string, unknown> = {},
   ): Operation {
     this.#open(scope)
-    return new Operation(kind, scope, { ...this.#about(scope), ...identity }, details, this.#emit)
+    return new Operation(kind, scope, joined(this.#about(scope), identity), details, this.#emit)
   }
 
   #open(scope: Scope): void {
@@ -172,11 +172,6 @@ export class AgentRecorder {
       parent_tool_use_id: scope.toolUseId,
     }
   }
-}
-
-/** What is not known must not hide what the session's scope knows. */
-function withoutUndefined(data: EventData = {}): EventData {
-  return Object.fromEntries(Object.entries(data).filter(([, value]) => value !== undefined))
 }
 
 /** The scope of what runs inside a tool call. */

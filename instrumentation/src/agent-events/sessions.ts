@@ -2,6 +2,7 @@ import { getEnvironmentData, isMainThread, setEnvironmentData, threadId } from '
 import { EventType, type HookEvent } from '@agentic-hooks/events'
 import { recordedSessions } from '../ambient.ts'
 import { watchExit } from '../exit.ts'
+import { joined } from './data.ts'
 import type { Operation } from './operation.ts'
 
 type Emit = (event: HookEvent) => void
@@ -62,13 +63,12 @@ class Sessions {
     emit({
       eventType: EventType.SessionStarted,
       sessionId,
-      data: {
-        ...data,
+      data: joined(data, {
         process_id: process.pid,
         parent_process_id: process.ppid,
         thread_id: isMainThread ? undefined : threadId,
         parent_session_id: this.#parentSessionId,
-      },
+      }),
     })
     return session
   }
