@@ -72,7 +72,7 @@ export class Admission {
       this.#drainedBytes /= 2
       this.#drainedSinceMillis = now - DRAIN_WINDOW_MILLIS / 2
     }
-    this.#drainedBytes += ticket.bytes
+    if (!ticket.signal.aborted) this.#drainedBytes += ticket.bytes
   }
 
   #largestArriving(): Ticket | undefined {

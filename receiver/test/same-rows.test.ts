@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import http from 'node:http'
 import { tmpdir } from 'node:os'
@@ -12,7 +13,7 @@ import { encodeLogsRequest } from './support/otlp.ts'
 
 const EVENTS = 10_000
 const BATCH = 500
-const CONNECTIONS = 16
+const CONNECTIONS = 256
 
 interface RestEvent {
   readonly event_id: string
@@ -144,26 +145,36 @@ describe('the same 10,000 events', () => {
     await rm(directory, { recursive: true })
   })
 
-  it.each(Object.entries(WAYS))('give the same rows and lines through %s', async (name, requestsOf) => {
-    const path = join(directory, `${name}.jsonl`)
-    const databaseUrl = await postgres.createDatabase()
-    await using receiver = await startReceiver({
-      env: { STORAGE_TYPE: 'postgres,jsonl', DATABASE_URL: databaseUrl, JSONL_PATH: path },
-    })
-    await sendAll(receiver.url, requestsOf(events))
-    const rows = await storedEvents(databaseUrl)
-    expect(rows.map(comparable)).toEqual(expected)
-    const lines = (await readFile(path, 'utf8')).trimEnd().split('\n').map(decodeLine)
-    lines.sort((a, b) => a.timestampMicros - b.timestampMicros)
-    expect(lines.map(comparable)).toEqual(expected)
-  })
+  it.each(Object.entries(WAYS))(
+    'give the same rows and lines through %s',
+    async (name, requestsOf) => {
+      const path = join(directory, `${name}.jsonl`)
+      const databaseUrl = await postgres.createDatabase()
+      await using receiver = await startReceiver({
+        env: {
+          STORAGE_TYPE: 'postgres,jsonl',
+          DATABASE_URL: databaseUrl,
+          JSONL_PATH: path,
+          EXPORT_TIMEOUT_MILLIS: '60000', // However busy the machine is.
+        },
+      })
+      await sendAll(receiver.url, requestsOf(events))
+      const rows = await storedEvents(databaseUrl)
+      assert.deepEqual(rows.map(comparable), expected)
+      const lines = (await readFile(path, 'utf8')).trimEnd().split('\n').map(decodeLine)
+      lines.sort((a, b) => a.timestampMicros - b.timestampMicros)
+      assert.deepEqual(lines.map(comparable), expected)
+    },
+    120_000,
+  )
 })
 
 async function sendAll(url: string, requests: HttpRequest[]): Promise<void> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: CONNECTIONS })
   const answers = await Promise.all(requests.map((request) => send(url, request, agent)))
   agent.destroy()
-  expect(answers.filter(({ status }) => status !== 200 && status !== 202)).toEqual([])
+  const statuses = answers.map(({ status }) => status)
+  expect([200, 202]).toEqual(expect.arrayContaining([...new Set(statuses)]))
 }
 
 function comparable({ data, attributes, origin, ...rest }: ReturnType<typeof decodeLine>): object {
