@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import pino from 'pino'
 import type { Command } from './commands/command.ts'
+import { importCommand } from './commands/import.ts'
 import { migrate } from './commands/migrate.ts'
 import { serve } from './commands/serve.ts'
 import { ConfigError, OPTION_FLAGS, readConfig } from './config.ts'
@@ -12,7 +13,7 @@ import { VERSION } from './version.ts'
  * The composition root: it alone reads the environment and the arguments, handles signals and ends the process.
  */
 
-const COMMANDS: readonly Command[] = [serve, migrate]
+const COMMANDS: readonly Command[] = [serve, migrate, importCommand]
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
 

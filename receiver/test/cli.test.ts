@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { execute, type PostgresServer, startPostgres } from '../../test/postgres.ts'
@@ -35,7 +38,7 @@ describe('agentic-hooks-receiver', () => {
       expect(stdout).toContain(`--${flagName(name)} `)
       expect(stdout).toContain(`(${environmentName(name)}`)
     }
-    for (const command of ['serve', 'migrate']) expect(stdout).toContain(`  ${command} `)
+    for (const command of ['serve', 'migrate', 'import']) expect(stdout).toContain(`  ${command} `)
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(120)
   })
 
@@ -50,11 +53,43 @@ describe('agentic-hooks-receiver', () => {
     [['serve', 'now'], 'there is no command "now"'],
     [['--auth-tokens-file', '/does/not/exist'], 'AUTH_TOKENS_FILE cannot be read'],
     [['migrate'], 'migrate needs DATABASE_URL'],
+    [['import'], 'import needs the files to read'],
   ])('ends with code 2 and one line for %j', async (args, message) => {
     const { code, stdout, stderr } = await run(args, { PORT: '0', STORAGE_TYPE: 'jsonl' })
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toMatch(/^agentic-hooks-receiver: [^\n]*\n$/)
     expect(stderr).toContain(message)
+  })
+})
+
+describe('agentic-hooks-receiver import', () => {
+  let directory: string
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'receiver-import-'))
+  })
+
+  afterAll(() => rm(directory, { recursive: true }))
+
+  it('brings the events of files into the storage', async () => {
+    const [from, to] = [join(directory, 'from.jsonl'), join(directory, 'to.jsonl')]
+    await writeFile(
+      from,
+      '{"event_type":"custom","session_id":"s1"}\n{"event_type":"custom","session_id":"s2"}\n',
+    )
+    const { code, stdout, stderr } = await run(['import', from, '--jsonl-path', to])
+    expect([code, stderr]).toEqual([0, ''])
+    expect(JSON.parse(stdout)).toMatchObject({ msg: 'imported', stored: 2, duplicates: 0, rejected: 0 })
+    expect((await readFile(to, 'utf8')).match(/"session_id":"s[12]"/g)).toHaveLength(2)
+  })
+
+  it('names the lines that are no events and ends with code 1', async () => {
+    const from = join(directory, 'broken.jsonl')
+    await writeFile(from, '{"event_type":"custom","session_id":"s1"}\nnot an event\n')
+    const { code, stderr } = await run(['import', from, '--jsonl-path', join(directory, 'rest.jsonl')])
+    expect(code).toBe(1)
+    expect(stderr).toContain(`${from}:2: `)
+    expect(await readFile(`${from}.rejected`, 'utf8')).toContain('not an event')
   })
 })
 

@@ -1,0 +1,40 @@
+import { ConfigError } from '../config.ts'
+import { loadExporters } from '../exporters.ts'
+import { importFiles } from '../import.ts'
+import { ProgressBar } from '../import-progress.ts'
+import type { Command } from './command.ts'
+
+export const importCommand: Command = {
+  name: 'import',
+  usage: 'FILE...',
+  summary: 'bring files of JSON lines into the storage; to resume, run it again',
+  takesOperands: true,
+  flags: {},
+  async run({ config, operands: files, log, stopSignal }) {
+    if (files.length === 0)
+      throw new ConfigError('import needs the files to read, as in: import events*.jsonl')
+    const [exporter, ...others] = await loadExporters(config, log)
+    if (!exporter || others.length)
+      throw new ConfigError('import takes one storage: set STORAGE_TYPE or EXPORTERS')
+    const bar = new ProgressBar(process.stderr)
+    try {
+      await exporter.start()
+      const { isComplete, ...counts } = await importFiles(files, exporter, {
+        signal: stopSignal,
+        onProgress: (progress) => bar.update(progress),
+        onRejected({ path, number, reason }) {
+          bar.clear()
+          // Not logged: the reason may quote the line.
+          process.stderr.write(`${path}:${number}: ${reason}\n`)
+        },
+      })
+      bar.clear()
+      log.info({ files: files.length, ...counts }, 'imported')
+      if (!isComplete) throw new Error('the import was stopped before its end; run it again')
+      if (counts.rejected)
+        throw new Error(`${counts.rejected} lines are no events; they are in FILE.rejected`)
+    } finally {
+      await exporter.shutdown()
+    }
+  },
+}
