@@ -1,7 +1,7 @@
 import { MAX_JSON_DEPTH, TOO_DEEP } from '@agentic-hooks/events'
 import type { JsonWriter } from './json-writer.ts'
 import { MIRRORED_KEYS } from './log-record.ts'
-import { NameTable } from './names.ts'
+import { isSame, NameTable } from './names.ts'
 import type { WireReader } from './wire.ts'
 
 // Members of the AnyValue oneof by their field numbers.
@@ -60,7 +60,7 @@ export class AnyValueReader {
 
   /** Starts and ends of the keys and values of the entries that `keep` was told to remember. */
   readonly #kept: number[] = []
-  readonly #keptParts: (readonly number[] | undefined)[] = []
+  readonly #keptParts = new Map<number, readonly number[]>()
 
   /** Starts and ends of the texts under mirrored keys in the map that was written last at depth 0. */
   readonly #mirrored: number[] = MIRRORED_KEYS.flatMap(() => NO_TEXT)
@@ -127,7 +127,8 @@ export class AnyValueReader {
     kept[at + 1] = this.#keyEnd
     kept[at + 2] = this.#valueStart
     kept[at + 3] = this.#valueEnd
-    this.#keptParts[entry] = this.#moreParts
+    if (this.#moreParts !== NO_PARTS) this.#keptParts.set(entry, this.#moreParts)
+    else if (this.#keptParts.size > 0) this.#keptParts.delete(entry)
   }
 
   /** Takes an entry at hand that was kept. */
@@ -138,7 +139,8 @@ export class AnyValueReader {
     this.#keyEnd = kept[at + 1]!
     this.#valueStart = kept[at + 2]!
     this.#valueEnd = kept[at + 3]!
-    this.#moreParts = this.#keptParts[entry]!
+    const parts = this.#keptParts.size > 0 ? this.#keptParts.get(entry) : undefined
+    this.#moreParts = parts ?? NO_PARTS
   }
 
   /** The index of the key at hand among the names of a table, or -1. */
@@ -189,14 +191,10 @@ export class AnyValueReader {
 
   /** Whether the text that was found stands under that mirrored key in the map written last at depth 0. */
   isMirrored(mirroredKey: number): boolean {
-    const { bytes } = this.#wire
+    const { view } = this.#wire
     const start = this.#mirrored[2 * mirroredKey]!
     const length = this.#mirrored[2 * mirroredKey + 1]! - start
-    if (this.textEnd - this.textStart !== length) return false
-    for (let offset = 0; offset < length; offset++) {
-      if (bytes[this.textStart + offset] !== bytes[start + offset]) return false
-    }
-    return true
+    return this.textEnd - this.textStart === length && isSame(view, this.textStart, view, start, length)
   }
 
   #noteMirrored(): void {

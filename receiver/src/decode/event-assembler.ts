@@ -76,7 +76,7 @@ export class EventAssembler {
     const phaseId = this.#takeName(PHASE_ID)
     const milestoneId = this.#takeName(MILESTONE_ID)
     const eventName = this.#takeEventName()
-    const eventType = withoutPrefix(eventName)
+    const eventType = eventTypeOf(eventName)
     const timestampMicros = record.timeMicros || record.observedMicros || this.#request.receivedAtMicros
 
     const reason =
@@ -126,72 +126,71 @@ export class EventAssembler {
   }
 
   #takeId(index: number): { eventId: string; original: string | null } {
-    const uid = this.#textOf(EVENT_ID)
+    const { record } = this
+    const uid = record.text(EVENT_ID)
     if (!uid) return { eventId: uuidFromRequest(this.#requestHash(), index), original: null }
-    this.record.known[EVENT_ID] = ABSENT
-    return this.record.hasUuid ? { eventId: uid, original: null } : toUuid(uid)
+    record.take(EVENT_ID)
+    return record.hasUuid ? { eventId: uid, original: null } : toUuid(uid)
   }
 
   /** The first of the session's keys that has a text; the same text under another key says nothing more. */
   #takeSessionId(): string {
-    const { known } = this.record
-    const session = this.#textOf(SESSION_ID)
-    const genAiConversation = this.#textOf(GEN_AI_CONVERSATION_ID)
-    const conversation = this.#textOf(CONVERSATION_ID)
+    const { record } = this
+    const session = record.text(SESSION_ID)
+    const genAiConversation = record.text(GEN_AI_CONVERSATION_ID)
+    const conversation = record.text(CONVERSATION_ID)
     const sessionId = session || genAiConversation || conversation || ''
-    if (session === sessionId) known[SESSION_ID] = ABSENT
-    if (genAiConversation === sessionId) known[GEN_AI_CONVERSATION_ID] = ABSENT
-    if (conversation === sessionId) known[CONVERSATION_ID] = ABSENT
+    if (session === sessionId) record.take(SESSION_ID)
+    if (genAiConversation === sessionId) record.take(GEN_AI_CONVERSATION_ID)
+    if (conversation === sessionId) record.take(CONVERSATION_ID)
     return sessionId
   }
 
   #takeName(key: number): string | null {
-    const name = this.#textOf(key)
-    if (name !== null) this.record.known[key] = ABSENT
+    const name = this.record.text(key)
+    if (name !== null) this.record.take(key)
     return name
   }
 
   #takeEventName(): string {
     const { record } = this
-    const attribute = this.#textOf(EVENT_NAME)
+    const attribute = record.text(EVENT_NAME)
     if (record.eventName) {
-      if (attribute === record.eventName) record.known[EVENT_NAME] = ABSENT
+      if (attribute === record.eventName) record.take(EVENT_NAME)
       return record.eventName
     }
     if (!attribute) return UNNAMED
-    record.known[EVENT_NAME] = ABSENT
+    record.take(EVENT_NAME)
     const body = this.#source.bodyText()
     return body?.endsWith(`.${attribute}`) && EVENT_NAME_PATTERN.test(body) ? body : attribute
   }
 
-  #textOf(key: number): string | null {
-    return this.record.known[key] === ABSENT ? null : this.record.texts[key]!
-  }
-
   /** The payload of a record that HookClient made: the map alone, without the copies of its members. */
   #writeHookData(): Uint8Array | null {
-    const { known } = this.record
+    const { record } = this
+    const { known } = record
     const start = this.#json.length
     if (known[DATA] === ABSENT || !this.#source.writeData(known[DATA]!)) return null
-    known[DATA] = ABSENT
+    record.take(DATA)
     for (let mirroredKey = 0; mirroredKey < MIRRORS.length; mirroredKey++) {
       const key = MIRRORS[mirroredKey]!
-      if (known[key] !== ABSENT && this.#source.isMirrored(known[key]!, mirroredKey)) known[key] = ABSENT
+      if (known[key] !== ABSENT && this.#source.isMirrored(known[key]!, mirroredKey)) record.take(key)
     }
     return this.#json.take(start)
   }
 
   /** The payload of any other record: its attributes and its body, unless that only repeats the event's name. */
   #writeForeignData(eventName: string): Uint8Array {
-    const { known } = this.record
+    const { record } = this
     const json = this.#json
     const start = json.length
     json.openObject()
     const hasBody = this.#source.bodyText() !== eventName && this.#source.writeBody()
-    const bodyAttribute = known[BODY]!
-    if (hasBody) known[BODY] = ABSENT
+    const bodyAttribute = hasBody ? record.known[BODY]! : ABSENT
+    if (hasBody) record.take(BODY)
     this.#writeRemaining()
-    if (hasBody) known[BODY] = bodyAttribute
+    // An attribute called `body` gives way to the body, to the record's `attributes`.
+    if (bodyAttribute !== ABSENT) record.addAttribute(BODY, bodyAttribute)
     json.closeObject()
     return json.take(start)
   }
@@ -220,21 +219,27 @@ export class EventAssembler {
   /** Writes the attributes that nothing has taken yet. */
   #writeRemaining(): void {
     const { record } = this
-    const { known } = record
     for (let index = 0; index < record.restCount; index++) this.#source.writeMember(record.rest[index]!)
     record.restCount = 0
-    for (let key = 0; key < known.length; key++) {
-      if (known[key] === ABSENT) continue
-      this.#source.writeMember(known[key]!)
-      known[key] = ABSENT
+    for (let key = 0; key < record.known.length; key++) {
+      if (record.known[key] === ABSENT) continue
+      this.#source.writeMember(record.known[key]!)
+      record.take(key)
     }
   }
 }
 
-function withoutPrefix(eventName: string): string {
-  return eventName.startsWith(EVENT_NAME_PREFIX) && eventName.length > EVENT_NAME_PREFIX.length
-    ? eventName.slice(EVENT_NAME_PREFIX.length)
-    : eventName
+/** An event's name is its type after our prefix; the types of the names seen so far, as far as they fit. */
+const eventTypes = new Map<string, string>()
+const MAX_EVENT_TYPES = 1024
+
+function eventTypeOf(eventName: string): string {
+  const known = eventTypes.get(eventName)
+  if (known !== undefined) return known
+  const isOurs = eventName.startsWith(EVENT_NAME_PREFIX) && eventName !== EVENT_NAME_PREFIX
+  const eventType = isOurs ? eventName.slice(EVENT_NAME_PREFIX.length) : eventName
+  if (eventTypes.size < MAX_EVENT_TYPES) eventTypes.set(eventName, eventType)
+  return eventType
 }
 
 function isSeverity(severityNumber: number): boolean {

@@ -60,7 +60,7 @@ export class LogRecord {
   traceId: string | null = null
   spanId: string | null = null
   eventName = ''
-  /** The last attribute of each known key, or {@link ABSENT}. */
+  /** The last attribute of each known key, or {@link ABSENT}; `take` makes it absent. */
   readonly known: number[] = KNOWN_ATTRIBUTES.map(() => ABSENT)
   /** The texts of those whose text counts; null for a value that is none. Of an absent one it means nothing. */
   readonly texts: (string | null)[] = TEXT_KEYS.map(() => null)
@@ -81,6 +81,16 @@ export class LogRecord {
     }
     this.known[key] = attribute
     return key < this.texts.length
+  }
+
+  /** The text of a known attribute; null when that is absent or no string. */
+  text(key: number): string | null {
+    return this.known[key] === ABSENT ? null : this.texts[key]!
+  }
+
+  /** Has a known attribute be part of something else than the rest. */
+  take(key: number): void {
+    this.known[key] = ABSENT
   }
 
   clear(): void {

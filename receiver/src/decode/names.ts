@@ -41,14 +41,21 @@ export class NameTable {
  * no eight such bytes are the double NaN or -0, so doubles are equal exactly where their bytes are.
  */
 function isSameAscii(a: DataView, aStart: number, b: DataView, bStart: number, length: number): boolean {
-  if (length >= 8) {
-    const last = length - 8
-    for (let offset = 0; offset < last; offset += 8) {
-      if (a.getFloat64(aStart + offset) !== b.getFloat64(bStart + offset)) return false
-    }
-    return a.getFloat64(aStart + last) === b.getFloat64(bStart + last)
+  if (length < 8) return isSame(a, aStart, b, bStart, length)
+  const last = length - 8
+  for (let offset = 0; offset < last; offset += 8) {
+    if (a.getFloat64(aStart + offset) !== b.getFloat64(bStart + offset)) return false
   }
-  for (let offset = 0; offset < length; offset++) {
+  return a.getFloat64(aStart + last) === b.getFloat64(bStart + last)
+}
+
+/** Whether `length` bytes are the same. */
+export function isSame(a: DataView, aStart: number, b: DataView, bStart: number, length: number): boolean {
+  let offset = 0
+  for (; offset + 4 <= length; offset += 4) {
+    if (a.getInt32(aStart + offset) !== b.getInt32(bStart + offset)) return false
+  }
+  for (; offset < length; offset++) {
     if (a.getUint8(aStart + offset) !== b.getUint8(bStart + offset)) return false
   }
   return true
@@ -100,19 +107,23 @@ function hash(view: DataView, start: number, length: number): number {
   return mixed ^ (mixed >>> 16)
 }
 
-const UUID_FORM = '00000000-0000-0000-0000-000000000000'
-/** Which of the characters of a UUID a byte is: a hyphen, a digit in lower case (as `0`), or none (as NUL). */
-const UUID_CLASS = new Uint8Array(256)
-for (const [index, character] of Buffer.from('0123456789abcdef-').entries()) {
-  UUID_CLASS[character] = UUID_FORM.charCodeAt(index < 16 ? 0 : 8)
-}
-const UUID_CLASSES = new Uint8Array(Buffer.from(UUID_FORM))
+const HYPHEN = 0x2d
+const UUID_BYTES = 36
+const HEX_DIGITS = new Uint8Array(256)
+for (const digit of Buffer.from('0123456789abcdef')) HEX_DIGITS[digit] = 1
 
 /** Whether some bytes are a UUID in lower case, which most ids are. */
 export function isLowerCaseUuid(bytes: Buffer, start: number, end: number): boolean {
-  if (end - start !== UUID_CLASSES.length) return false
-  for (let index = 0; index < UUID_CLASSES.length; index++) {
-    if (UUID_CLASS[bytes[start + index]!] !== UUID_CLASSES[index]) return false
+  if (end - start !== UUID_BYTES) return false
+  for (let position = start; position < end; position++) {
+    if (HEX_DIGITS[bytes[position]!] === 1) continue
+    const index = position - start
+    if (index !== 8 && index !== 13 && index !== 18 && index !== 23) return false
   }
-  return true
+  return (
+    bytes[start + 8] === HYPHEN &&
+    bytes[start + 13] === HYPHEN &&
+    bytes[start + 18] === HYPHEN &&
+    bytes[start + 23] === HYPHEN
+  )
 }
