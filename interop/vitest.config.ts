@@ -13,7 +13,7 @@ export default defineConfig({
     globalSetup: './setup.ts',
     // Each file drives several processes of its own.
     fileParallelism: false,
-    testTimeout: 120_000,
+    testTimeout: 300_000,
     hookTimeout: 120_000,
   },
 })

@@ -212,11 +212,11 @@ function event(index: number): HookEvent {
   }
 }
 
-/** Emits 50 events every 5 ms until it is stopped; then tells how many these were. */
+/** Emits 20 events every 5 ms until it is stopped; then tells how many these were. */
 function startLoad(client: HookClient): { stop(): number } {
   let emitted = 0
   const timer = setInterval(() => {
-    for (let index = 0; index < 50; index++) client.emit(event(emitted++))
+    for (let index = 0; index < 20; index++) client.emit(event(emitted++))
   }, 5)
   return {
     stop() {
