@@ -4,14 +4,22 @@ import { expected as langchain } from '../test/langchain/expected.ts'
 import { expected as mcp } from '../test/mcp/expected.ts'
 import { expected as openai } from '../test/openai/expected.ts'
 import { expected as openaiAgents } from '../test/openai-agents/expected.ts'
-import { describeLibrary } from '../test/register/library.ts'
+import { describeLibrary, type Expected } from '../test/register/library.ts'
+import { nodeLines } from './node-lines.ts'
 
 const folder = (library: string) => new URL(`agents/${library}/`, import.meta.url)
-const client = { AGENTIC_HOOKS_SESSION_ID: 'client' }
+const CLIENT = { AGENTIC_HOOKS_SESSION_ID: 'client' }
+const LIBRARIES: [library: string, expected: Expected, env: Record<string, string>][] = [
+  ['ai', ai, {}],
+  ['anthropic', anthropic, CLIENT],
+  ['langchain', langchain, {}],
+  ['mcp', mcp, CLIENT],
+  ['openai', openai, CLIENT],
+  ['openai-agents', openaiAgents, {}],
+]
 
-describeLibrary('ai', folder('ai'), ai)
-describeLibrary('anthropic', folder('anthropic'), anthropic, client)
-describeLibrary('langchain', folder('langchain'), langchain)
-describeLibrary('mcp', folder('mcp'), mcp, client)
-describeLibrary('openai', folder('openai'), openai, client)
-describeLibrary('openai-agents', folder('openai-agents'), openaiAgents)
+for (const { line, node } of nodeLines()) {
+  for (const [library, expected, env] of LIBRARIES) {
+    describeLibrary(`${library} on Node ${line}`, folder(library), expected, { env, node })
+  }
+}

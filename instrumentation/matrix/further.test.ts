@@ -3,7 +3,7 @@ import { describeLibrary } from '../test/register/library.ts'
 import { googleGenAi, langGraph } from './expected.ts'
 
 const folder = (library: string) => new URL(`${library}/`, import.meta.url)
-const client = { AGENTIC_HOOKS_SESSION_ID: 'client' }
+const client = { env: { AGENTIC_HOOKS_SESSION_ID: 'client' } }
 
 describeLibrary('google-genai', folder('google-genai'), googleGenAi, client)
 describeLibrary('langgraph', folder('langgraph'), langGraph)

@@ -1,4 +1,6 @@
 import { describeLibrary } from '../register/library.ts'
 import { expected } from './expected.ts'
 
-describeLibrary('mcp', new URL('./', import.meta.url), expected, { AGENTIC_HOOKS_SESSION_ID: 'client' })
+describeLibrary('mcp', new URL('./', import.meta.url), expected, {
+  env: { AGENTIC_HOOKS_SESSION_ID: 'client' },
+})

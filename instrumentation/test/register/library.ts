@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type AgentRun, type Preload, runAgent, summarize } from './run-agent.ts'
+import { type AgentRun, type Preload, type RunOptions, runAgent, summarize } from './run-agent.ts'
 
 /** What happens in a scenario, and the session that its events are expected in. */
 export type Expected = Readonly<Record<string, readonly string[]>>
@@ -25,13 +25,13 @@ export function describeLibrary(
   library: string,
   folder: URL,
   expected: Expected,
-  env: Record<string, string> = {},
+  options: Pick<RunOptions, 'env' | 'node'> = {},
 ): void {
   describe.each(VARIANTS)(`${library}: $file with --$preload`, ({ file, preload }) => {
     let run: AgentRun
 
     beforeAll(async () => {
-      run = await runAgent(new URL(file, folder), { preload, env })
+      run = await runAgent(new URL(file, folder), { ...options, preload })
     })
 
     it.each(Object.keys(expected))('reports %s', (scenario) => {
@@ -49,7 +49,7 @@ export function describeLibrary(
     })
 
     it('leaves the application as it is', async () => {
-      const alone = await runAgent(new URL(file, folder), { preload: 'none', env })
+      const alone = await runAgent(new URL(file, folder), { ...options, preload: 'none' })
       expect(run.stdout).toEqual(alone.stdout)
       expect(run.stderr).toEqual(alone.stderr)
       expect(run.exitCode).toEqual(alone.exitCode)

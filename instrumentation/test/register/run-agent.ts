@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { type ReceivedEvent, startSink } from './sink.ts'
 
-/** The matrix runs what is published, on the Node it is told; the tests run the sources. */
-const { MATRIX, MATRIX_NODE = process.execPath } = process.env
+/** The matrix runs what is published; the tests run the sources. */
+const { MATRIX } = process.env
 const PRELOAD = fileURLToPath(
   new URL(MATRIX ? '../../dist/preload.cjs' : '../../src/preload.cts', import.meta.url),
 )
@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly args?: readonly string[]
   readonly nodeArgs?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Another Node than this one. */
+  readonly node?: string | undefined
 }
 
 export interface AgentRun {
@@ -29,10 +31,10 @@ export interface AgentRun {
 
 /** Runs an application in a process of its own and waits for it and its events. */
 export async function runAgent(file: URL, options: RunOptions = {}): Promise<AgentRun> {
-  const { preload = 'require', args = [], nodeArgs = [], env = {} } = options
+  const { preload = 'require', args = [], nodeArgs = [], env = {}, node = process.execPath } = options
   await using sink = await startSink()
   const flags = preload === 'none' ? [] : [`--${preload}`, PRELOAD]
-  const child = spawn(MATRIX_NODE, [...CONDITIONS, ...flags, ...nodeArgs, fileURLToPath(file), ...args], {
+  const child = spawn(node, [...CONDITIONS, ...flags, ...nodeArgs, fileURLToPath(file), ...args], {
     env: { ...plainEnvironment(), ...exporterEnvironment(sink.url), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
