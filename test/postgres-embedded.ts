@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
+import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -65,7 +66,7 @@ class EmbeddedServer {
       ...settings,
     }
     this.#arguments = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-    process.once('exit', () => this.remove())
+    removeWhenWeEnd(directory)
   }
 
   get #data() {
@@ -186,6 +187,21 @@ class EmbeddedServer {
     this.#postmaster?.kill('SIGKILL')
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 })
   }
+}
+
+/**
+ * Outlives this process, however it ends, and then removes what it left: the pipe closes, `cat` returns, and a
+ * server that finds its data folder gone shuts down within a minute.
+ */
+function removeWhenWeEnd(directory: string): void {
+  const script = 'cat; for second in $(seq 90); do rm -rf "$0" && exit; sleep 1; done'
+  const watchdog = spawn('sh', ['-c', script, directory], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  watchdog.unref()
+  // A pipe to a child is a socket, which would keep this process alive.
+  if (watchdog.stdin instanceof Socket) watchdog.stdin.unref()
 }
 
 function signalIfAlive(pid: number, signal: NodeJS.Signals): void {
