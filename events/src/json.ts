@@ -75,8 +75,11 @@ export function describeJson(value: unknown): string {
   return `a ${typeof value}`
 }
 
-/** An integer of 16 digits or more, or an exponent of three, outside a string (or, harmlessly, inside one). */
-const MAY_LOSE_DIGITS = /(?:^|[-:,[\s])\d{16}|[eE]\+?\d{3}/
+/**
+ * An integer of 16 digits or more, or a number with an exponent of three, outside a string (or, harmlessly but
+ * seldom, inside one: a reviver makes parsing six times slower, so the hex digits of ids must not look like one).
+ */
+const MAY_LOSE_DIGITS = /(?:^|[-:,[\s])\d{16}|(?:^|[:,[\s])-?\d[\d.]*[eE]\+?\d{3}/
 
 /**
  * JSON.parse that keeps integers beyond 2^53 as they were written ({@link encodeJson} writes them back) and
