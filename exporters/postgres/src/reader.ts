@@ -44,7 +44,7 @@ export class Reader implements EventReader {
       const size = Math.min(remaining, PAGE_SIZE)
       const { rows } = await this.#pool.query<EventRow>(
         `SELECT ${COLUMNS} FROM hook_events LEFT JOIN hook_resources ON id = resource_id
-         ${conditions} ORDER BY "timestamp", event_id LIMIT ${size}`,
+         ${conditions} ORDER BY "timestamp", event_id LIMIT ${conditions.parameter(size)}`,
         conditions.values,
       )
       for (const row of rows) yield storedEvent(row)
@@ -56,6 +56,7 @@ export class Reader implements EventReader {
 
   async sessions(query: EventQuery): Promise<SessionSummary[]> {
     const conditions = new Conditions(query)
+    const limit = conditions.parameter(query.limit ?? null) // LIMIT NULL is none
     const { rows } = await this.#pool.query<SessionRow>(
       `SELECT
          session_id, min("timestamp") AS started_at, max("timestamp") AS last_event_at, count(*) AS events,
@@ -67,7 +68,7 @@ export class Reader implements EventReader {
          count(*) FILTER (WHERE event_type = 'tool_blocked') AS blocked
        FROM hook_events ${conditions}
        GROUP BY session_id ORDER BY started_at DESC, session_id
-       LIMIT ${query.limit ?? 'ALL'}`,
+       LIMIT ${limit}`,
       conditions.values,
     )
     return rows.map((row) => ({
@@ -137,24 +138,25 @@ class Conditions {
   readonly #clauses: string[] = []
 
   constructor({ sessionId, eventTypes, from, to }: EventQuery) {
-    if (sessionId !== undefined) this.#clauses.push(`session_id = ${this.#value(sessionId)}`)
-    if (eventTypes) this.#clauses.push(`event_type = ANY(${this.#value(eventTypes)})`)
-    if (from) this.#clauses.push(`"timestamp" >= ${this.#value(from.toISOString())}`)
-    if (to) this.#clauses.push(`"timestamp" < ${this.#value(to.toISOString())}`)
+    if (sessionId !== undefined) this.#clauses.push(`session_id = ${this.parameter(sessionId)}`)
+    if (eventTypes) this.#clauses.push(`event_type = ANY(${this.parameter(eventTypes)})`)
+    if (from) this.#clauses.push(`"timestamp" >= ${this.parameter(from.toISOString())}`)
+    if (to) this.#clauses.push(`"timestamp" < ${this.parameter(to.toISOString())}`)
   }
 
   /** Only what comes after this row. The first condition alone lets PostgreSQL skip partitions. */
   after({ timestamp_micros, event_id }: EventRow): void {
-    const timestamp = `'epoch'::timestamptz + ${this.#value(timestamp_micros)} * interval '1 microsecond'`
+    const timestamp = `'epoch'::timestamptz + ${this.parameter(timestamp_micros)} * interval '1 microsecond'`
     this.#clauses.push(`"timestamp" >= ${timestamp}`)
-    this.#clauses.push(`("timestamp", event_id) > (${timestamp}, ${this.#value(event_id)})`)
+    this.#clauses.push(`("timestamp", event_id) > (${timestamp}, ${this.parameter(event_id)})`)
   }
 
   toString(): string {
     return this.#clauses.length > 0 ? `WHERE ${this.#clauses.join(' AND ')}` : ''
   }
 
-  #value(value: unknown): string {
+  /** Its place in the SQL. */
+  parameter(value: unknown): string {
     this.values.push(value)
     return `$${this.values.length}`
   }

@@ -176,7 +176,7 @@ export class Writer {
         this.#events.lost(UnavailableError.from(error))
       }
       // Replicas that lost the same server do not all come back in the same instant.
-      await delay(waitMillis * (0.5 + Math.random()), undefined, { signal }).catch(() => {})
+      await delay(waitMillis * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {})
       waitMillis = Math.min(waitMillis * 2, MAX_RECONNECT_MILLIS)
     }
   }
