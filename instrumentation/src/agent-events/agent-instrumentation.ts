@@ -29,7 +29,7 @@ export interface AgentInstrumentationConfig extends InstrumentationConfig {
 export interface PatchedModule {
   /** The package. */
   readonly name: string
-  /** The range that the patch is written for, without an upper bound. */
+  /** The first version that is patched; there is no last. */
   readonly since: string
   /** The newest major that the tests ran with. A newer one is tried, with a warning. */
   readonly testedMajor: number
@@ -49,6 +49,7 @@ export interface PatchedModule {
  */
 export abstract class AgentInstrumentation extends InstrumentationBase<AgentInstrumentationConfig> {
   #recorder: AgentRecorder | undefined
+  #recorderConfig: AgentInstrumentationConfig | undefined
 
   constructor(framework: string, config: AgentInstrumentationConfig = {}) {
     super(`${NAME_PREFIX}${framework}`, version, config)
@@ -60,8 +61,11 @@ export abstract class AgentInstrumentation extends InstrumentationBase<AgentInst
   }
 
   get recorder(): AgentRecorder {
-    const { captureContent = capturesContent(this.framework), sessionId, emitter } = this.getConfig()
-    this.#recorder ??= new AgentRecorder({
+    const config = this.getConfig()
+    if (this.#recorder && this.#recorderConfig === config) return this.#recorder
+    const { captureContent = capturesContent(this.framework), sessionId, emitter } = config
+    this.#recorderConfig = config
+    this.#recorder = new AgentRecorder({
       framework: this.framework,
       emitter: new LoggerEmitter(() => this.logger, this.instrumentationName, emitter),
       captureContent,
@@ -111,7 +115,7 @@ export function activeRecorder(framework: string): AgentRecorder | undefined {
   return globals[ENABLED]?.get(framework)?.[0]?.recorder
 }
 
-function warnOfNewMajor({ name, testedMajor }: PatchedModule, moduleVersion: string | undefined): void {
+function warnOfNewMajor({ name, testedMajor }: PatchedModule, moduleVersion: string): void {
   process.emitWarning(
     `${name} ${moduleVersion} is newer than ${testedMajor}.x, which its instrumentation was tested with; some events may be missing.`,
     { type: 'AgenticHooksWarning' },
@@ -124,8 +128,9 @@ export function tryPatch(
   exports: unknown,
   moduleVersion: string | undefined,
 ): unknown {
+  if (moduleVersion === undefined || !isAtLeast(moduleVersion, module.since)) return exports
   try {
-    if (Number.parseInt(moduleVersion ?? '0', 10) > module.testedMajor) warnOfNewMajor(module, moduleVersion)
+    if (Number.parseInt(moduleVersion, 10) > module.testedMajor) warnOfNewMajor(module, moduleVersion)
     return module.patch(exports as never) ?? exports
   } catch (error) {
     warnOnce(error)
@@ -133,8 +138,16 @@ export function tryPatch(
   }
 }
 
+function isAtLeast(version: string, since: string): boolean {
+  const parts = version.split('.').map((part) => Number.parseInt(part, 10))
+  const wanted = since.split('.').map(Number)
+  const different = wanted.findIndex((part, index) => parts[index] !== part)
+  return different < 0 || parts[different]! > wanted[different]!
+}
+
 function definition(module: PatchedModule): InstrumentationNodeModuleDefinition {
-  const { name, since, files } = module
+  const { name, files } = module
+  const since = `>=${module.since}`
   const patch = (exports: unknown, moduleVersion?: string) => tryPatch(module, exports, moduleVersion)
   if (!files) return new InstrumentationNodeModuleDefinition(name, [since], patch)
   const patched = files.map(

@@ -84,14 +84,18 @@ class Sessions {
     this.#open.get(sessionId)?.operations.delete(operation)
   }
 
-  complete(sessionId: string, reason: string, data?: Record<string, unknown>): void {
+  complete(sessionId: string, reason: string, data: Record<string, unknown> = {}): void {
     const session = this.#open.get(sessionId)
     if (!session) return
     for (const operation of [...session.operations].reverse()) operation.abandon()
     this.#open.delete(sessionId)
     if (session.isRecorded) return
     const duration_ms = Date.now() - session.startedAtMillis
-    session.emit({ eventType: EventType.SessionCompleted, sessionId, data: { reason, duration_ms, ...data } })
+    session.emit({
+      eventType: EventType.SessionCompleted,
+      sessionId,
+      data: joined({ reason, duration_ms }, data),
+    })
   }
 
   completeAll(reason: string, data?: Record<string, unknown>): void {
@@ -107,7 +111,7 @@ class Sessions {
       beforeExit: async () => this.completeAll('exit', { exit_code: process.exitCode ?? 0 }),
       finish: async () => this.completeAll('signal'),
       secure: () => {},
-      atExit: () => this.completeAll('exit', { exit_code: process.exitCode ?? 0 }),
+      atExit: () => this.completeAll('exit', { exit_code: process.exitCode }),
     })
   }
 }

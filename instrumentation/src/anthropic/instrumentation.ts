@@ -35,7 +35,7 @@ export class AnthropicInstrumentation extends AgentInstrumentation {
       patchCreate(Messages?.prototype, 'anthropic', describe, messages)
       patchToolRunner(Messages?.prototype, 'toolRunner', 'anthropic', toolsOf, 'run', describeTool)
     }
-    return [{ name: '@anthropic-ai/sdk', since: '>=0.50.0', testedMajor: 1, files, patch }]
+    return [{ name: '@anthropic-ai/sdk', since: '0.50.0', testedMajor: 1, files, patch }]
   }
 }
 

@@ -42,9 +42,7 @@ export class GoogleGenAiInstrumentation extends AgentInstrumentation {
 
   override modules(): PatchedModule[] {
     const patch = ({ Models }: Exports) => patchModels(Models?.prototype)
-    return [
-      { name: '@google/genai', since: '>=1.0.0', testedMajor: 3, esmEntry: 'dist/node/index.mjs', patch },
-    ]
+    return [{ name: '@google/genai', since: '1.0.0', testedMajor: 3, esmEntry: 'dist/node/index.mjs', patch }]
   }
 }
 

@@ -1,9 +1,9 @@
-import { EventType } from '@agentic-hooks/events'
 import { plainText } from '../agent-events/conversation.ts'
 import { isAbort } from '../agent-events/error.ts'
 import type { Operation } from '../agent-events/operation.ts'
-import { type AgentRecorder, addUsage, type ToolCall, type Usage } from '../agent-events/recorder.ts'
+import { type AgentRecorder, addUsage, type Usage } from '../agent-events/recorder.ts'
 import { activeScope, type Scope } from '../agent-events/scope.ts'
+import { Approvals, isInterrupt } from './approvals.ts'
 import {
   answerOf,
   type Generation,
@@ -20,10 +20,6 @@ type Metadata = Readonly<Record<string, unknown>>
 interface Serialized {
   readonly id?: readonly string[]
   readonly name?: string
-}
-
-interface Interrupt extends Error {
-  readonly interrupts?: readonly { readonly value?: unknown }[]
 }
 
 /** What the model calls of a turn or subagent used, without those of the subagents in it. */
@@ -82,15 +78,11 @@ export class HookEventsHandler {
   readonly scope: Scope
   readonly #recorder: AgentRecorder
   readonly #runs = new Map<string, Run>()
-  /** What models asked for and no tool has started yet, by the call's id. */
-  readonly #requested = new Map<string, ToolCall>()
-  readonly #startedTools = new Set<string>()
-  readonly #refusedTools = new Set<string>()
-  readonly #reportedInterrupts = new WeakSet<Interrupt>()
-  #interrupted = false
+  readonly #approvals: Approvals
 
   constructor(recorder: AgentRecorder, scope: Scope) {
     this.#recorder = recorder
+    this.#approvals = new Approvals(recorder)
     this.scope = scope
   }
 
@@ -131,11 +123,11 @@ export class HookEventsHandler {
 
   handleChainEnd(outputs: unknown, runId: string): void {
     const run = this.#end(runId)
-    if (run && !run.operation) this.#findRefusals(run, outputs)
+    if (run && !run.operation) this.#approvals.findRefusals(run.scope, run.given, outputs)
     if (!run?.operation) return
-    const answer = this.#interrupted ? undefined : plainText(messagesIn(outputs).at(-1)?.content)
+    const answer = this.#approvals.isInterrupted ? undefined : plainText(messagesIn(outputs).at(-1)?.content)
     run.operation.complete({
-      stop_reason: this.#interrupted ? 'interrupted' : 'completed',
+      stop_reason: this.#approvals.isInterrupted ? 'interrupted' : 'completed',
       usage: run.agent?.usage,
       response: this.#recorder.content(answer),
     })
@@ -144,10 +136,13 @@ export class HookEventsHandler {
   handleChainError(error: unknown, runId: string): void {
     const run = this.#end(runId)
     if (!run) return
-    if (isInterrupt(error)) this.#askedFor(run.scope, error)
+    if (isInterrupt(error)) this.#approvals.asked(run.scope, error)
     const usage = run.agent?.usage
     if (isBubbleUp(error)) {
-      run.operation?.complete({ stop_reason: this.#interrupted ? 'interrupted' : 'completed', usage })
+      run.operation?.complete({
+        stop_reason: this.#approvals.isInterrupted ? 'interrupted' : 'completed',
+        usage,
+      })
     } else run.operation?.fail(error, { stop_reason: stopReason(error), usage })
   }
 
@@ -179,7 +174,7 @@ export class HookEventsHandler {
     const generation = output.generations[0]?.[0]
     const message = generation?.message
     for (const { id, name, args } of message?.tool_calls ?? []) {
-      if (id) this.#requested.set(id, { name, id, input: args })
+      if (id) this.#approvals.requested({ name, id, input: args })
     }
     const response = { ...generation?.generationInfo, ...message?.response_metadata }
     const usage = usageOf(message?.usage_metadata)
@@ -211,7 +206,7 @@ export class HookEventsHandler {
     const scope = this.#scopeOf(parentRunId, metadata)
     const name = runName ?? tool.name ?? tool.id?.at(-1) ?? 'tool'
     const id = toolCallId ?? runId
-    this.#startedTools.add(id)
+    this.#approvals.started(id)
     const operation = this.#recorder.tool(scope, { name, id, input: parsed(input) })
     this.#runs.set(runId, { scope: { ...scope, toolUseId: id, toolName: name }, isTool: true, operation })
   }
@@ -230,7 +225,7 @@ export class HookEventsHandler {
   handleToolError(error: unknown, runId: string): void {
     const run = this.#end(runId)
     if (isInterrupt(error)) {
-      this.#askedFor(run?.scope ?? this.scope, error)
+      this.#approvals.asked(run?.scope ?? this.scope, error)
       run?.operation?.complete({ success: false, error: 'The tool asked and waits', error_type: error.name })
     } else run?.operation?.fail(error)
   }
@@ -259,44 +254,7 @@ export class HookEventsHandler {
   #begun(scope: Scope, inputs: unknown): void {
     const prompt = lastUserText(inputs)
     if (prompt !== undefined) this.#recorder.promptSubmitted(scope, prompt)
-    for (const { type, message } of decisionsIn(inputs)) {
-      this.#recorder.event(scope, EventType.HookDecision, { decision: type, reason: message })
-    }
-  }
-
-  #askedFor(scope: Scope, interrupt: Interrupt): void {
-    this.#interrupted = true
-    if (this.#reportedInterrupts.has(interrupt)) return
-    this.#reportedInterrupts.add(interrupt)
-    for (const { value } of interrupt.interrupts ?? []) {
-      const requests = (value as { actionRequests?: { name: string; args?: unknown }[] } | undefined)
-        ?.actionRequests
-      if (!requests)
-        this.#recorder.event(scope, EventType.PermissionRequested, {
-          question: this.#recorder.content(value),
-        })
-      for (const { name, args } of requests ?? []) {
-        const requested = [...this.#requested.values()].find((call) => call.name === name)
-        this.#recorder.event(scope, EventType.PermissionRequested, {
-          tool_name: name,
-          tool_use_id: requested?.id,
-          tool_input: this.#recorder.content(args),
-        })
-      }
-    }
-  }
-
-  /** Tool calls that were answered with an error although no tool ran. */
-  #findRefusals({ scope, given }: Run, outputs: unknown): void {
-    for (const message of messagesIn(outputs).filter(isToolMessage)) {
-      const id = message.tool_call_id
-      if (message.status !== 'error' || given?.has(id)) continue
-      if (this.#startedTools.has(id) || this.#refusedTools.has(id)) continue
-      this.#refusedTools.add(id)
-      const requested = this.#requested.get(id)
-      const tool = { name: message.name ?? requested?.name ?? 'tool', id, input: requested?.input }
-      this.#recorder.toolBlocked(scope, tool, String(plainText(message.content)))
-    }
+    this.#approvals.decided(scope, inputs)
   }
 
   #scopeOf(parentRunId: string | undefined, metadata: Metadata | undefined): Scope {
@@ -334,16 +292,7 @@ function stopReason(error: unknown): string {
   return isAbort(error) || (error as Error | undefined)?.message === 'Abort' ? 'aborted' : 'error'
 }
 
-function isInterrupt(error: unknown): error is Interrupt {
-  return error instanceof Error && error.name === 'GraphInterrupt'
-}
-
 /** How LangGraph leaves a node early on purpose. */
 function isBubbleUp(error: unknown): boolean {
   return error instanceof Error && 'is_bubble_up' in error && error.is_bubble_up === true
-}
-
-function decisionsIn(inputs: unknown): readonly { readonly type?: string; readonly message?: string }[] {
-  const decisions = (inputs as { resume?: { decisions?: unknown } } | undefined)?.resume?.decisions
-  return Array.isArray(decisions) ? decisions : []
 }

@@ -22,7 +22,7 @@ export class LangChainInstrumentation extends AgentInstrumentation {
   }
 
   override modules(): PatchedModule[] {
-    const core = { name: '@langchain/core', since: '>=1.0.0', testedMajor: 1 }
+    const core = { name: '@langchain/core', since: '1.0.0', testedMajor: 1 }
     const both = (file: string) => [`dist/${file}.js`, `dist/${file}.cjs`]
     return [
       {

@@ -15,6 +15,8 @@ interface Exports {
 const CLIENT = { patch: ({ Client }: Exports) => patchClient(Client?.prototype) }
 const SERVER = { patch: ({ Server }: Exports) => patchServer(Server?.prototype) }
 
+let hooked = false
+
 /** Model Context Protocol: `@modelcontextprotocol/sdk` from 1.0, `client` and `server` from 2.0. */
 export class McpInstrumentation extends AgentInstrumentation {
   constructor(config?: AgentInstrumentationConfig) {
@@ -22,8 +24,8 @@ export class McpInstrumentation extends AgentInstrumentation {
   }
 
   override modules(): PatchedModule[] {
-    const sdk = { name: '@modelcontextprotocol/sdk', since: '>=1.0.0', testedMajor: 1 }
-    const two = { since: '>=2.0.0', testedMajor: 2, esmEntry: 'dist/index.mjs' }
+    const sdk = { name: '@modelcontextprotocol/sdk', since: '1.0.0', testedMajor: 1 }
+    const two = { since: '2.0.0', testedMajor: 2, esmEntry: 'dist/index.mjs' }
     return [
       { ...sdk, files: ['dist/esm/client/index.js'], ...CLIENT },
       { ...sdk, files: ['dist/esm/server/index.js'], ...SERVER },
@@ -34,6 +36,8 @@ export class McpInstrumentation extends AgentInstrumentation {
 
   override enable(): void {
     super.enable()
+    if (hooked) return
+    hooked = true
     // The base looks modules up by their package's main entry, which the CommonJS half of this package lacks.
     onRequire('@modelcontextprotocol/sdk/dist/cjs/client', (exports: Exports) => CLIENT.patch(exports))
     onRequire('@modelcontextprotocol/sdk/dist/cjs/server', (exports: Exports) => SERVER.patch(exports))

@@ -19,6 +19,6 @@ export class OpenAiAgentsInstrumentation extends AgentInstrumentation {
   override modules(): PatchedModule[] {
     const patch = (exports: AgentsCore) => patchRunner(exports)
     const esmEntry = 'dist/index.mjs'
-    return [{ name: '@openai/agents-core', since: '>=0.1.0', testedMajor: 0, esmEntry, patch }]
+    return [{ name: '@openai/agents-core', since: '0.1.0', testedMajor: 0, esmEntry, patch }]
   }
 }

@@ -30,7 +30,7 @@ export class OpenAiInstrumentation extends AgentInstrumentation {
   }
 
   override modules(): PatchedModule[] {
-    const openai = { name: 'openai', since: '>=4.70.0', testedMajor: 7 }
+    const openai = { name: 'openai', since: '4.70.0', testedMajor: 7 }
     const both = (file: string) => [`resources/${file}.js`, `resources/${file}.mjs`]
     return [
       {
