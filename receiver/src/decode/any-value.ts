@@ -316,7 +316,8 @@ export class AnyValueReader {
       if (isMap) {
         this.readEntry(stop)
         if (depth === 0) this.#noteMirrored()
-        this.writeEntry(depth + 1)
+        json.key(wire.bytes, wire.view, this.#keyStart, this.#keyEnd)
+        this.writeEntryValue(depth + 1)
       } else {
         json.separate()
         const start = json.length

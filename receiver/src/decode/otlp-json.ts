@@ -1,4 +1,4 @@
-import { isJsonObject, type Micros, parseJson, storableText } from '@agentic-hooks/events'
+import { isJsonObject, type Micros, storableText } from '@agentic-hooks/events'
 import {
   DEFAULT_LIMITS,
   type DecodedRequest,
@@ -11,19 +11,25 @@ import { EVENT_ID, KNOWN_ATTRIBUTES, type LogRecordSource, MIRRORED_KEYS } from 
 import { MAX_NAME_BYTES } from './names.ts'
 import { type OriginFields, originMembers, writeResource, writeScope } from './origin.ts'
 import {
-  anyValueJson,
   eachOf,
-  integerOf,
+  inside,
+  int32Of,
   type JsonObject,
   memberJson,
+  memberOf,
+  nanosAsMicrosOf,
   objectOf,
   textOf,
+  valueJson,
+  wrongType,
 } from './otlp-any-value-json.ts'
+import { parseBody } from './rest.ts'
 
-const UINT32_MAX = 2n ** 32n - 1n
-const INT32_MIN = -(2n ** 31n)
-const INT32_MAX = 2n ** 31n - 1n
-const UINT64_MAX = 2n ** 64n - 1n
+const UINT32_MAX = 2 ** 32 - 1
+const INT32_MIN = -(2 ** 31)
+const INT32_MAX = 2 ** 31 - 1
+const HEX = /^[0-9a-f]*$/i
+const ZEROS = /^0*$/
 
 const KNOWN_ATTRIBUTE_INDEX = new Map(KNOWN_ATTRIBUTES.map((name, index) => [name, index]))
 
@@ -37,17 +43,8 @@ export function decodeOtlpJson(
   receivedAtMicros: Micros,
   limits: DecodeLimits = DEFAULT_LIMITS,
 ): DecodedRequest {
-  return new RequestReader(body, receivedAtMicros, limits).read(parse(body))
-}
-
-function parse(body: Uint8Array): JsonObject {
-  let request: unknown
-  try {
-    request = parseJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString())
-  } catch (error) {
-    throw new UndecodableError(`the body is not JSON: ${(error as Error).message}`)
-  }
-  if (isJsonObject(request)) return request
+  const request = parseBody(body)
+  if (isJsonObject(request)) return new RequestReader(body, receivedAtMicros, limits).read(request)
   throw new UndecodableError('the body must be a JSON object, an ExportLogsServiceRequest')
 }
 
@@ -55,8 +52,8 @@ function parse(body: Uint8Array): JsonObject {
 class RequestReader implements LogRecordSource {
   readonly #json: JsonWriter
   readonly #assembler: EventAssembler
+  #record: JsonObject = {}
   #attributes: JsonObject[] = []
-  #body: JsonObject | null = null
   /** The strings under mirrored keys of the map that `writeData` wrote last. */
   #mirrored: (string | null)[] = []
 
@@ -92,16 +89,16 @@ class RequestReader implements LogRecordSource {
 
   #readLogRecord(source: JsonObject): void {
     const { record } = this.#assembler
-    record.timeMicros = micros(source, 'timeUnixNano')
-    record.observedMicros = micros(source, 'observedTimeUnixNano')
-    record.severityNumber = Number(integerOf(source, 'severityNumber', INT32_MIN, INT32_MAX) ?? 0)
+    record.timeMicros = nanosAsMicrosOf(source, 'timeUnixNano')
+    record.observedMicros = nanosAsMicrosOf(source, 'observedTimeUnixNano')
+    record.severityNumber = int32Of(source, 'severityNumber', INT32_MIN, INT32_MAX)
     record.severityText = textOf(source, 'severityText')
     record.eventName = storableText(textOf(source, 'eventName'))
     record.droppedAttributesCount = uint32(source, 'droppedAttributesCount')
     record.flags = uint32(source, 'flags')
     record.traceId = hexId(source, 'traceId', 32)
     record.spanId = hexId(source, 'spanId', 16)
-    this.#body = objectOf(source, 'body')
+    this.#record = source
     this.#attributes = []
     eachOf(source, 'attributes', (attribute) => {
       const key = KNOWN_ATTRIBUTE_INDEX.get(textOf(attribute, 'key')) ?? -1
@@ -117,30 +114,37 @@ class RequestReader implements LogRecordSource {
   }
 
   writeMember(attribute: number): void {
-    this.#write(memberJson(this.#attributes[attribute]!, 1))
+    try {
+      this.#write(memberJson(this.#attributes[attribute]!, 1))
+    } catch (error) {
+      throw inside(`attributes[${attribute}]`, error)
+    }
   }
 
   writeData(attribute: number): boolean {
-    const value = objectOf(this.#attributes[attribute]!, 'value')
-    const map = value && !stringIn(value) && objectOf(value, 'kvlistValue')
-    if (!map) return false
+    const keyValue = this.#attributes[attribute]!
+    const value = objectOf(keyValue, 'value')
+    if (value === null || memberOf(value) !== 'kvlistValue') return false
+    try {
+      this.#json.raw(valueJson(keyValue, 'value', 0))
+    } catch (error) {
+      throw inside(`attributes[${attribute}]`, error)
+    }
     this.#mirrored = MIRRORED_KEYS.map(() => null)
-    eachOf(map, 'values', (entry) => {
+    eachOf(objectOf(value, 'kvlistValue')!, 'values', (entry) => {
       const key = MIRRORED_KEYS.indexOf(textOf(entry, 'key'))
       if (key >= 0) this.#mirrored[key] = stringIn(objectOf(entry, 'value'))
     })
-    this.#json.raw(anyValueJson(value, 0))
     return true
   }
 
   bodyText(): string | null {
-    const text = stringIn(this.#body)
+    const text = stringIn(objectOf(this.#record, 'body'))
     return text === null || Buffer.byteLength(text) > MAX_NAME_BYTES ? null : storableText(text)
   }
 
   writeBody(): boolean {
-    if (this.#body === null) return false
-    const json = anyValueJson(this.#body, 1)
+    const json = valueJson(this.#record, 'body', 1)
     if (json === 'null') return false
     this.#json.member('body', json)
     return true
@@ -171,16 +175,13 @@ function stringIn(value: JsonObject | null): string | null {
 }
 
 function uint32(parent: JsonObject, key: string): number {
-  return Number(integerOf(parent, key, 0n, UINT32_MAX) ?? 0)
-}
-
-function micros(parent: JsonObject, key: string): Micros {
-  return Number((integerOf(parent, key, 0n, UINT64_MAX) ?? 0n) / 1000n)
+  return int32Of(parent, key, 0, UINT32_MAX)
 }
 
 /** Null for an id that is not valid, which OpenTelemetry treats as absent. */
 function hexId(parent: JsonObject, key: string, digits: number): string | null {
   const text = textOf(parent, key)
-  const isValid = text.length === digits && /^[0-9a-f]+$/i.test(text) && !/^0+$/.test(text)
-  return isValid ? text.toLowerCase() : null
+  if (text.length === 0) return null
+  if (!HEX.test(text)) throw wrongType(key, `${digits} hexadecimal digits`)
+  return text.length === digits && !ZEROS.test(text) ? text.toLowerCase() : null
 }

@@ -59,11 +59,19 @@ function decoded(events: EventRecord[], receivedAtMicros: Micros, body: Uint8Arr
   return { batch: { events, receivedAtMicros, byteLength: body.byteLength }, rejected: [] }
 }
 
-/** @throws UndecodableError */
+/**
+ * A JSON body, invalid UTF-8 replaced by U+FFFD.
+ * @throws UndecodableError
+ */
 export function parseBody(body: Uint8Array): unknown {
   try {
     return parseJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString())
   } catch (error) {
-    throw new UndecodableError(`the body is not JSON: ${(error as Error).message}`)
+    throw new UndecodableError(`the body is not JSON: ${withoutExcerpt((error as Error).message)}`)
   }
+}
+
+/** What JSON.parse says without the part of the text that it quotes: payloads are not for logs. */
+function withoutExcerpt(message: string): string {
+  return message.replace(/, (?:\.{3})?".*"(?:\.{3})? is not valid JSON$/s, '')
 }
