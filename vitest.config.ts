@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 // Vitest hands them to Node too, for require() as well as for import: 'import' among them would break CommonJS.
@@ -17,6 +18,8 @@ export default defineConfig({
       ),
       { extends: true, test: { name: 'chaos', root: 'test/chaos' } },
     ],
+    // Most tests wait for processes: two at a time also where there are only two cores.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },
