@@ -58,7 +58,10 @@ function hookClient(options: HookClientOptions): Emitter {
   const client = new HookClient({ endpoint, maxQueueSize: 100_000, ...options })
   return {
     emit: (n) => client.emit({ eventType: EVENT_TYPE, sessionId: SESSION_ID, data: payload(n) }),
-    flush: () => client.flush(),
+    async flush() {
+      const result = await client.flush()
+      if (result.dropped + result.pending > 0) throw new Error(`not all was delivered: ${JSON.stringify(result)}`)
+    },
     close: () => client.close(),
   }
 }
