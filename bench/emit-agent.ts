@@ -60,7 +60,8 @@ function hookClient(options: HookClientOptions): Emitter {
     emit: (n) => client.emit({ eventType: EVENT_TYPE, sessionId: SESSION_ID, data: payload(n) }),
     async flush() {
       const result = await client.flush()
-      if (result.dropped + result.pending > 0) throw new Error(`not all was delivered: ${JSON.stringify(result)}`)
+      if (result.dropped + result.pending > 0)
+        throw new Error(`not all was delivered: ${JSON.stringify(result)}`)
     },
     close: () => client.close(),
   }
