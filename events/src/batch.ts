@@ -1,4 +1,5 @@
 import type { EventData, StoredEvent } from './event.ts'
+import { parsePlainJson } from './json.ts'
 import { type Micros, nowMicros } from './time.ts'
 
 /**
@@ -82,5 +83,8 @@ export function toHookEvent(record: EventRecord): StoredEvent {
 }
 
 function parseBytes(bytes: Uint8Array | null): EventData | null {
-  return bytes && JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
+  return (
+    bytes &&
+    (parsePlainJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as EventData)
+  )
 }

@@ -1,3 +1,4 @@
+import { withEscapedKeys } from './escaped-keys.ts'
 import type { EventData } from './event.ts'
 
 /** Deepest nesting of a payload that is stored; what lies deeper is replaced by {@link TOO_DEEP}. */
@@ -87,6 +88,18 @@ const MAY_LOSE_DIGITS = /(?:^|[-:,[\s])\d{16}|(?:^|[:,[\s])-?\d[\d.]*[eE]\+?\d{3
  * @throws SyntaxError
  */
 export function parseJson(text: string): unknown {
+  return withEscapedKeys(text, parseWithDigits)
+}
+
+/**
+ * JSON.parse that gets every key right, numbers as doubles.
+ * @throws SyntaxError
+ */
+export function parsePlainJson(text: string): unknown {
+  return withEscapedKeys(text, JSON.parse)
+}
+
+function parseWithDigits(text: string): unknown {
   if (!MAY_LOSE_DIGITS.test(text)) return JSON.parse(text)
   try {
     return JSON.parse(text, keepDigits)

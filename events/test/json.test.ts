@@ -6,6 +6,7 @@ import {
   isJsonObject,
   MAX_JSON_DEPTH,
   parseJson,
+  parsePlainJson,
   storableText,
   TOO_DEEP,
 } from '../src/index.ts'
@@ -94,6 +95,49 @@ describe('parseJson', () => {
         expect(JSON.stringify(JSON.parse(encodeJson(parseJson(json))))).toBe(JSON.stringify(JSON.parse(json)))
       }),
     )
+  })
+
+  it('reads every key as it was written, whatever keys it met before', () => {
+    const key = fc.string({ unit: fc.constantFrom('k', '"', '\\', 'n', 'u0022', ':', '~'), maxLength: 4 })
+    const object = fc.dictionary(key, fc.oneof(fc.integer(), fc.string()), { maxKeys: 4 })
+    fc.assert(
+      fc.property(fc.array(object), fc.integer({ max: 3, min: 0 }), (objects, indentation) => {
+        for (const parse of [parseJson, parsePlainJson]) {
+          const parsed = objects.map((object) =>
+            parse(JSON.stringify({ first: 1, ...object }, null, indentation)),
+          )
+          expect(parsed.map((object) => Object.entries(object as object).slice(1))).toEqual(
+            objects.map((object) => Object.entries(object)),
+          )
+        }
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  it.each([
+    ['{"a\\u000a":1,"b":2,"a\\n":3}', '{"a\\n":3,"b":2}'],
+    ['{"b":1,"\\u0031":2,"0":3}', '{"0":3,"1":2,"b":1}'],
+    ['{"\\u005f_proto__":{"a\\"":1}}', '{"__proto__":{"a\\"":1}}'],
+    [
+      '[{"~0":1,"\\"" : {"\\"":[{"\\"":12345678901234567890}]}}]',
+      '[{"~0":1,"\\"":{"\\"":[{"\\"":12345678901234567890}]}}]',
+    ],
+    ['"\\":"', '"\\":"'],
+  ])('reads the escaped keys of %s', (json, encoded) => {
+    expect(encodeJson(parseJson(json))).toBe(encoded)
+  })
+
+  it.each([
+    '{"k\\\\"":1}',
+    '{"a" \\n":1}',
+    '{"a":\\1,"b":2}',
+    '{"a\\x":1}',
+    '{"a\\":1',
+    '\\',
+    '{"a\\u00":1}',
+  ])('refuses %s', (text) => {
+    expect(() => parsePlainJson(text)).toThrow(SyntaxError)
   })
 
   it.each([

@@ -6,6 +6,7 @@ import {
   jsonBytes,
   type Micros,
   type Origin,
+  parsePlainJson,
   toUuid,
 } from '@agentic-hooks/events'
 import type { AttributeValue, HrTime, SpanContext } from '@opentelemetry/api'
@@ -88,7 +89,7 @@ export class RecordReader {
     const text = json ? Buffer.from(json).toString() : '{}'
     const known = this.#resources.get(text)
     if (known) return known
-    const resource = resourceFromAttributes(JSON.parse(text) as Record<string, AttributeValue>)
+    const resource = resourceFromAttributes(parsePlainJson(text) as Record<string, AttributeValue>)
     this.#resources.set(text, resource)
     return resource
   }
@@ -101,7 +102,10 @@ function spanContextOf({ traceId, spanId }: EventRecord, flags: unknown): SpanCo
 }
 
 function parse(json: Uint8Array | null): EventData | null {
-  return json && JSON.parse(Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString())
+  return (
+    json &&
+    (parsePlainJson(Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString()) as EventData)
+  )
 }
 
 function toMicros([seconds, nanos]: HrTime): Micros {
