@@ -15,7 +15,6 @@ import {
 import { type DecodedRequest, type DecodeLimits, TooManyRecordsError } from './decoded-request.ts'
 import type { JsonWriter } from './json-writer.ts'
 import {
-  ABSENT,
   BODY,
   CONVERSATION_ID,
   DATA,
@@ -170,11 +169,11 @@ export class EventAssembler {
     const { record } = this
     const { known } = record
     const start = this.#json.length
-    if (known[DATA] === ABSENT || !this.#source.writeData(known[DATA]!)) return null
+    if (!record.has(DATA) || !this.#source.writeData(known[DATA]!)) return null
     record.take(DATA)
-    for (let mirroredKey = 0; mirroredKey < MIRRORS.length; mirroredKey++) {
+    for (let mirroredKey = 0; record.hasMirrors && mirroredKey < MIRRORS.length; mirroredKey++) {
       const key = MIRRORS[mirroredKey]!
-      if (known[key] !== ABSENT && this.#source.isMirrored(known[key]!, mirroredKey)) record.take(key)
+      if (record.has(key) && this.#source.isMirrored(known[key]!, mirroredKey)) record.take(key)
     }
     return this.#json.take(start)
   }
@@ -186,11 +185,11 @@ export class EventAssembler {
     const start = json.length
     json.openObject()
     const hasBody = this.#source.bodyText() !== eventName && this.#source.writeBody()
-    const bodyAttribute = hasBody ? record.known[BODY]! : ABSENT
-    if (hasBody) record.take(BODY)
+    const giveWay = hasBody && record.has(BODY)
+    if (giveWay) record.take(BODY)
     this.#writeRemaining()
     // An attribute called `body` gives way to the body, to the record's `attributes`.
-    if (bodyAttribute !== ABSENT) record.addAttribute(BODY, bodyAttribute)
+    if (giveWay) record.addAttribute(BODY, record.known[BODY]!)
     json.closeObject()
     return json.take(start)
   }
@@ -221,10 +220,8 @@ export class EventAssembler {
     const { record } = this
     for (let index = 0; index < record.restCount; index++) this.#source.writeMember(record.rest[index]!)
     record.restCount = 0
-    for (let key = 0; key < record.known.length; key++) {
-      if (record.known[key] === ABSENT) continue
+    for (let key = record.takeNext(); key >= 0; key = record.takeNext()) {
       this.#source.writeMember(record.known[key]!)
-      record.take(key)
     }
   }
 }

@@ -100,7 +100,10 @@ export class JsonWriter {
   /** The same in a few ASCII characters. */
   literal(json: string): void {
     this.#reserve(json.length)
-    for (let index = 0; index < json.length; index++) this.#bytes[this.length++] = json.charCodeAt(index)
+    const bytes = this.#bytes
+    const start = this.length
+    for (let index = 0; index < json.length; index++) bytes[start + index] = json.charCodeAt(index)
+    this.length = start + json.length
   }
 
   /** A member of the object that is open. */
@@ -153,22 +156,28 @@ export class JsonWriter {
 
   /** Text without its quotes, four bytes at a time until the first that needs an escape. */
   #text(source: Buffer, view: DataView, start: number, end: number): void {
-    const bytes = this.#bytes
+    const last = end - 4
+    if (last < start) {
+      this.#longText(source, view, start, end)
+      return
+    }
     const target = this.#view
-    let length = this.length
+    const shift = this.length - start
     let position = start
-    for (; position + 4 <= end; position += 4, length += 4) {
-      const word = view.getInt32(position)
-      if (needsEscape(word)) break
-      target.setInt32(length, word)
+    let word = view.getInt32(position)
+    while (position < last && !needsEscape(word)) {
+      target.setInt32(position + shift, word)
+      // The last four bytes overlap those before them rather than being copied one by one.
+      position = position + 4 < last ? position + 4 : last
+      word = view.getInt32(position)
     }
-    for (; position < end; position++) {
-      const byte = source[position]!
-      if (PLAIN[byte] === 0) break
-      bytes[length++] = byte
+    if (needsEscape(word)) {
+      this.length = position + shift
+      this.#longText(source, view, position, end)
+      return
     }
-    this.length = length
-    if (position < end) this.#longText(source, view, position, end)
+    target.setInt32(last + shift, word)
+    this.length = end + shift
   }
 
   #longText(source: Buffer, view: DataView, start: number, end: number): void {

@@ -42,8 +42,8 @@ export const MIRRORS: readonly number[] = Object.values(MIRRORED_DATA_KEYS).map(
   KNOWN_ATTRIBUTES.indexOf(name),
 )
 
-/** Stands in `known` for an attribute that the record has not, or that an event's column has taken. */
-export const ABSENT = -1
+/** The bits of {@link MIRRORS}. */
+const MIRROR_BITS = MIRRORS.reduce((bits, key) => bits | (1 << key), 0)
 
 /**
  * The log record that is being read, as far as both encodings give it alike. One object serves all records of
@@ -60,8 +60,10 @@ export class LogRecord {
   traceId: string | null = null
   spanId: string | null = null
   eventName = ''
-  /** The last attribute of each known key, or {@link ABSENT}; `take` makes it absent. */
-  readonly known: number[] = KNOWN_ATTRIBUTES.map(() => ABSENT)
+  /** The bits of the known attributes that the record has and that nothing has taken. */
+  #present = 0
+  /** The last attribute of each known key that is present. */
+  readonly known: number[] = KNOWN_ATTRIBUTES.map(() => 0)
   /** The texts of those whose text counts; null for a value that is none. Of an absent one it means nothing. */
   readonly texts: (string | null)[] = TEXT_KEYS.map(() => null)
   /** Whether the event id among the texts is known to be a UUID in lower case. */
@@ -80,17 +82,34 @@ export class LogRecord {
       return false
     }
     this.known[key] = attribute
+    this.#present |= 1 << key
     return key < this.texts.length
+  }
+
+  has(key: number): boolean {
+    return ((this.#present >>> key) & 1) === 1
+  }
+
+  get hasMirrors(): boolean {
+    return (this.#present & MIRROR_BITS) !== 0
   }
 
   /** The text of a known attribute; null when that is absent or no string. */
   text(key: number): string | null {
-    return this.known[key] === ABSENT ? null : this.texts[key]!
+    return this.has(key) ? this.texts[key]! : null
   }
 
   /** Has a known attribute be part of something else than the rest. */
   take(key: number): void {
-    this.known[key] = ABSENT
+    this.#present &= ~(1 << key)
+  }
+
+  /** Takes the first known attribute that is left; -1 when there is none. */
+  takeNext(): number {
+    if (this.#present === 0) return -1
+    const key = 31 - Math.clz32(this.#present & -this.#present)
+    this.take(key)
+    return key
   }
 
   clear(): void {
@@ -104,8 +123,8 @@ export class LogRecord {
     this.spanId = null
     this.eventName = ''
     this.hasUuid = false
-    // A loop, and a count: Array.prototype.fill and setting a length cost more than the rest of a small record.
-    for (let key = 0; key < this.known.length; key++) this.known[key] = ABSENT
+    this.#present = 0
+    // A count: setting an array's length costs more than the rest of a small record.
     this.restCount = 0
   }
 }

@@ -1,5 +1,6 @@
 import type { Micros } from '@agentic-hooks/events'
 import { UndecodableError } from './decoded-request.ts'
+import { decodeName } from './names.ts'
 
 const VARINT = 0
 const FIXED64 = 1
@@ -52,6 +53,15 @@ export class WireReader {
   }
 
   #longLength(end: number): number {
+    const first = this.position
+    const second = first + 1 < end ? this.bytes[first + 1]! : 0x80
+    if (second < 0x80) {
+      // Two bytes: up to 16 KiB, which nearly all are.
+      const length = (this.bytes[first]! & 0x7f) | (second << 7)
+      this.position = first + 2
+      if (length > end - this.position) throw this.#tooLong(length)
+      return this.position + length
+    }
     this.varint(end)
     if (this.high !== 0 || this.low > end - this.position) {
       throw this.#tooLong(this.high * 0x1_0000_0000 + this.low)
@@ -92,6 +102,14 @@ export class WireReader {
   uint32(end: number): number {
     this.varint(end)
     return this.low
+  }
+
+  /** The text of a length-delimited field. */
+  name(end: number): string {
+    const stop = this.length(end)
+    const text = decodeName(this.bytes, this.view, this.position, stop)
+    this.position = stop
+    return text
   }
 
   fixed32(end: number): number {
