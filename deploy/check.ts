@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { collectorPath } from '../scripts/collector/build.ts'
 import { composeCommand } from '../scripts/compose.ts'
-import { goTool, has, missing, python, runIn, withFolder } from '../scripts/tools.ts'
+import { goTool, missing, missingGo, missingPython, python, runIn, withFolder } from '../scripts/tools.ts'
 
 /*
  * `npm run check:deploy`: every file that deploys something, read by the program that will read it. What a check
@@ -9,8 +9,6 @@ import { goTool, has, missing, python, runIn, withFolder } from '../scripts/tool
  */
 
 const ROOT = join(import.meta.dirname, '..')
-const NEEDS_GO = 'Go is not installed (https://go.dev/dl)'
-const NEEDS_PYTHON = 'python3 is not installed'
 const KUBERNETES_VERSION = '1.34'
 
 /** Throws when a file is wrong. Returns null when all is well, else why it could not be checked. */
@@ -19,7 +17,8 @@ type Check = () => Promise<string | null>
 const collector =
   (file: string): Check =>
   async () => {
-    if (!process.env.OTELCOL_BIN && !has('go')) return NEEDS_GO
+    const reason = process.env.OTELCOL_BIN ? null : missingGo()
+    if (reason) return reason
     await runIn(ROOT, await collectorPath(), ['validate', `--config=${file}`])
     return null
   }
@@ -48,8 +47,8 @@ const compose =
 const kubernetes =
   (folder: string): Check =>
   async () => {
-    if (!has('go')) return NEEDS_GO
-    if (!has('python3')) return NEEDS_PYTHON
+    const reason = missingGo() ?? (await missingPython())
+    if (reason) return reason
     const kustomize = await goTool('kustomize', 'sigs.k8s.io/kustomize/kustomize/v5', 'v5.8.0')
     const executable = await python('kubernetes', ['kubernetes-validate==1.37.0'])
     await withFolder(async (output) => {
@@ -71,6 +70,10 @@ const CHECKS: readonly (readonly [name: string, check: Check])[] = [
     'deploy/prometheus/prometheus.prod.yaml: promtool check config',
     promtool('check', 'config', 'prometheus.prod.yaml'),
   ],
+  [
+    'deploy/prometheus/alerts.yaml: promtool check rules',
+    promtool('check', 'rules', '--lint=all', '--lint-fatal', 'alerts.yaml'),
+  ],
   ['deploy/prometheus/alerts.yaml: promtool test rules', promtool('test', 'rules', 'alerts.test.yaml')],
   [
     'deploy/haproxy/haproxy.cfg: haproxy -c',
@@ -88,7 +91,7 @@ let failed = 0
 for (const [name, check] of CHECKS) {
   try {
     const reason = await check()
-    console.log(reason === null ? `ok       ${name}` : `skipped  ${name}: ${reason}`)
+    console.log(reason === null ? `ok       ${name}` : `SKIPPED  ${name}: ${reason}`)
   } catch (error) {
     failed++
     console.log(`FAILED   ${name}\n${error instanceof Error ? error.message : error}`)

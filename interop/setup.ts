@@ -1,14 +1,15 @@
-import { collectorVersion } from './collector.ts'
-import { MISSING } from './peers.ts'
+import { execute, startPostgres } from '../test/postgres.ts'
+import { MISSING, versionOf } from './peers.ts'
 
 /** Builds the Collector before the first test, and prints what is tested against and what is not. */
 export async function setup(): Promise<void> {
-  for (const reason of new Set(Object.values(MISSING))) {
-    if (reason) console.log(`Some tests are skipped: ${reason}`)
+  console.log('Tested against (the Collector is built first, unless it is there already):')
+  for (const [peer, reason] of Object.entries(MISSING) as [keyof typeof MISSING, string | null][]) {
+    console.log(reason ? `  SKIPPED ${peer}: ${reason}` : `  ${await versionOf(peer)}`)
   }
-  if (!MISSING.collector) {
-    console.log('Building the Collector, unless it is there already ...')
-    console.log(`OpenTelemetry Collector: ${await collectorVersion()}`)
-  }
-  console.log(`Node: ${process.version}`)
+  const postgres = await startPostgres()
+  const [row] = await execute(postgres.url, 'SHOW server_version')
+  await postgres.stop()
+  console.log(`  PostgreSQL ${row?.server_version} (${postgres.source})`)
+  console.log(`  Node ${process.version}`)
 }

@@ -1,4 +1,4 @@
-import { goTool, has, runIn } from './tools.ts'
+import { goTool, has, succeeds } from './tools.ts'
 
 export function dockerAnswers(): Promise<boolean> {
   return succeeds('docker', ['info'])
@@ -12,11 +12,4 @@ export async function composeCommand(): Promise<readonly [string, ...string[]] |
   if (await succeeds('docker', ['compose', 'version'])) return ['docker', 'compose']
   if (!has('go')) return null
   return [await goTool('docker-compose', 'github.com/docker/compose/v2/cmd', 'v2.40.3')]
-}
-
-async function succeeds(command: string, args: readonly string[]): Promise<boolean> {
-  return runIn('.', command, args).then(
-    () => true,
-    () => false,
-  )
 }

@@ -23,17 +23,45 @@ export function has(command: string): boolean {
 }
 
 /**
- * Sees to it that a program is on the PATH: in CI, as root on Debian, its package is installed.
+ * Sees to it that something is there: as root on Debian its package is installed, in CI or when told to.
  * Returns why it is missing, or null when it is there.
+ * @param present Default: the command is on the PATH
  */
-export async function missing(command: string, debianPackage: string): Promise<string | null> {
-  if (has(command)) return null
-  if (process.env.CI && process.getuid?.() === 0 && has('apt-get')) {
+export async function missing(
+  command: string,
+  debianPackage: string,
+  { install = Boolean(process.env.CI), present = async () => has(command) } = {},
+): Promise<string | null> {
+  if (await present()) return null
+  if (install && process.getuid?.() === 0 && has('apt-get')) {
     await runIn('/', 'apt-get', ['update', '-qq'])
     await runIn('/', 'apt-get', ['install', '-y', '-qq', '--no-install-recommends', debianPackage])
     return null
   }
   return `${command} is not installed (Debian: apt-get install ${debianPackage})`
+}
+
+export function missingGo(): string | null {
+  return has('go') ? null : 'Go is not installed (https://go.dev/dl)'
+}
+
+export async function missingPython(): Promise<string | null> {
+  if (!has('python3')) return 'python3 is not installed'
+  // Debian keeps what makes environments in a package of its own.
+  const present = () => succeeds('python3', ['-c', 'import ensurepip'])
+  return missing('python3 -m venv', 'python3-venv', { present })
+}
+
+export async function missingJava(): Promise<string | null> {
+  return has('java') ? missing('mvn', 'maven') : 'Java is not installed'
+}
+
+/** Whether a command can be run, and ends well. */
+export function succeeds(command: string, args: readonly string[]): Promise<boolean> {
+  return runIn('.', command, args).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Runs one command to its end. Throws an Error with the end of what it printed when it fails. */

@@ -7,11 +7,14 @@ import { buildOnce, goTool, python, runIn, shortHash } from '../../scripts/tools
 import { execute, type PostgresServer, startPostgres } from '../../test/postgres.ts'
 import { type RunningReceiver, startReceiver } from '../../test/receiver.ts'
 import { countStored } from '../database.ts'
-import { MISSING } from '../peers.ts'
+import { MISSING, POM, PYTHON_SDK, TELEMETRYGEN } from '../peers.ts'
 
 const run = promisify(execFile)
 const PEERS = join(import.meta.dirname, '../peers')
-const PYTHON_PACKAGES = ['opentelemetry-sdk==1.45.2', 'opentelemetry-exporter-otlp-proto-http==1.45.2']
+const PYTHON_PACKAGES = [
+  `opentelemetry-sdk==${PYTHON_SDK}`,
+  `opentelemetry-exporter-otlp-proto-http==${PYTHON_SDK}`,
+]
 const BUILD_TIMEOUT_MILLIS = 600_000
 
 describe('the SDKs of other languages -> receiver -> PostgreSQL', () => {
@@ -60,13 +63,12 @@ describe('the SDKs of other languages -> receiver -> PostgreSQL', () => {
   it.skipIf(MISSING.java)(
     'stores whole what the Java SDK sends, in gzip',
     async () => {
-      const pom = join(PEERS, 'java/pom.xml')
-      const jars = await buildOnce(`java-otel-${shortHash(await readFile(pom))}`, async (folder) => {
+      const jars = await buildOnce(`java-otel-${shortHash(await readFile(POM))}`, async (folder) => {
         const output = join(folder, 'jars')
         await runIn(folder, 'mvn', [
           '-q',
           '-f',
-          pom,
+          POM,
           'dependency:copy-dependencies',
           `-DoutputDirectory=${output}`,
         ])
@@ -84,7 +86,7 @@ describe('the SDKs of other languages -> receiver -> PostgreSQL', () => {
       const telemetrygen = await goTool(
         'telemetrygen',
         'github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen',
-        'v0.161.0',
+        `v${TELEMETRYGEN}`,
       )
       const before = (await countStored(databaseUrl)).events
       await run(telemetrygen, [

@@ -16,10 +16,20 @@ export interface Ledger {
   readonly attempts: Map<string, number>
 }
 
+/** A success, as the agent that it was told to saw it. */
+export interface Acknowledgement {
+  /** Where the agent sent to. */
+  readonly url: string
+  readonly headers: Headers
+  /** When, as performance.now() has it. */
+  readonly sentAt: number
+}
+
 export interface AgentOptions {
   readonly count: number
   /** Where each attempt may go. */
   readonly urls: readonly string[]
+  readonly onAcknowledged: (acknowledgement: Acknowledgement) => void
   readonly random: Random
   /** Most events a second of all agents together. */
   readonly eventsPerSecond: number
@@ -64,13 +74,16 @@ export class Agents {
 
   async #deliver(events: readonly AgentEvent[]): Promise<void> {
     const { acknowledged, unanswered, attempts } = this.ledger
-    const { random, urls } = this.#options
+    const { random, urls, onAcknowledged } = this.#options
     for (const { event_id } of events) unanswered.add(event_id)
     const request = random.pick([restRequest, otlpRequest])(events)
     while (!this.#abandoned) {
-      const outcome = await attempt(`${random.pick(urls)}${request.path}`, request.body)
+      const url = random.pick(urls)
+      const sentAt = performance.now()
+      const { outcome, headers } = await attempt(url + request.path, request.body)
       attempts.set(outcome, (attempts.get(outcome) ?? 0) + 1)
       if (outcome === request.success) {
+        onAcknowledged({ url, headers, sentAt })
         for (const { event_id } of events) {
           unanswered.delete(event_id)
           acknowledged.add(event_id)
@@ -122,8 +135,13 @@ function attribute(key: string, value: object) {
   return { key, value }
 }
 
-/** The status, or the code of the error when there was no answer. A partial success is none. */
-async function attempt(url: string, body: string): Promise<string> {
+interface Attempt {
+  /** The status, or the code of the error when there was no answer. A partial success is none. */
+  readonly outcome: string
+  readonly headers: Headers
+}
+
+async function attempt(url: string, body: string): Promise<Attempt> {
   try {
     const response = await fetch(url, {
       method: 'POST',
@@ -132,9 +150,11 @@ async function attempt(url: string, body: string): Promise<string> {
       signal: AbortSignal.timeout(ATTEMPT_TIMEOUT_MILLIS),
     })
     const text = await response.text()
-    return text.includes('partialSuccess') ? 'partial' : String(response.status)
+    const outcome = text.includes('partialSuccess') ? 'partial' : String(response.status)
+    return { outcome, headers: response.headers }
   } catch (error) {
     const { name, cause } = error as Error
-    return cause instanceof Error && 'code' in cause ? String(cause.code) : name
+    const outcome = cause instanceof Error && 'code' in cause ? String(cause.code) : name
+    return { outcome, headers: new Headers() }
   }
 }

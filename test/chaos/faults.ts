@@ -1,17 +1,17 @@
-import { execFileSync } from 'node:child_process'
-import { rmSync, statfsSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execute } from '../postgres.ts'
 import type { Random } from '../random.ts'
 import type { World } from './world.ts'
 
+export const KILL_RECEIVER = 'SIGKILL receiver'
+export const KILL_DATABASE = 'SIGKILL postmaster'
+
 /** Something that goes wrong and is over when `run` resolves. */
 export interface Fault {
-  /** As in `SIGKILL receiver 2, started again after 300 ms`. */
+  /** As in `SIGKILL receiver`. */
+  readonly kind: string
+  /** As in `SIGKILL receiver-2, started again after 300 ms`. */
   readonly name: string
-  /** Whether a process was killed. */
-  readonly kills: boolean
   /** Two faults of the same subject never come together. */
   readonly subject: 'receiver' | 'database'
   run(): Promise<void>
@@ -23,11 +23,13 @@ export function chooseFault(world: World, random: Random): Fault {
     killReceiver,
     killReceiver,
     killReceiver,
+    killReceiver,
+    killDatabase,
     killDatabase,
     killDatabase,
     stopReceiver,
     stopDatabase,
-    resetAgents,
+    resetReceiver,
     resetDatabase,
     terminateReceiver,
   ]
@@ -39,8 +41,8 @@ function killReceiver(world: World, random: Random): Fault {
   const receiver = random.pick(world.receivers)
   const downMillis = random.between(0, 1_000)
   return {
+    kind: KILL_RECEIVER,
     name: `SIGKILL ${receiver.name}, started again after ${downMillis} ms`,
-    kills: true,
     subject: 'receiver',
     async run() {
       await receiver.kill()
@@ -50,16 +52,16 @@ function killReceiver(world: World, random: Random): Fault {
   }
 }
 
-function killDatabase({ postgres }: World, random: Random): Fault {
+function killDatabase(world: World, random: Random): Fault {
   const downMillis = random.between(0, 2_000)
   return {
+    kind: KILL_DATABASE,
     name: `SIGKILL postmaster, started again after ${downMillis} ms`,
-    kills: true,
     subject: 'database',
     async run() {
-      await postgres.kill()
+      await world.killDatabase()
       await sleep(downMillis)
-      await postgres.start()
+      await world.startDatabase()
     },
   }
 }
@@ -67,8 +69,8 @@ function killDatabase({ postgres }: World, random: Random): Fault {
 function terminateReceiver(world: World, random: Random): Fault {
   const receiver = random.pick(world.receivers)
   return {
+    kind: 'SIGTERM receiver',
     name: `SIGTERM ${receiver.name}`,
-    kills: false,
     subject: 'receiver',
     async run() {
       await receiver.terminate()
@@ -81,8 +83,8 @@ function stopReceiver(world: World, random: Random): Fault {
   const receiver = random.pick(world.receivers)
   const stoppedMillis = random.between(100, 3_000)
   return {
+    kind: 'SIGSTOP receiver',
     name: `SIGSTOP ${receiver.name} for ${stoppedMillis} ms`,
-    kills: false,
     subject: 'receiver',
     async run() {
       receiver.signal('SIGSTOP')
@@ -95,8 +97,8 @@ function stopReceiver(world: World, random: Random): Fault {
 function stopDatabase({ postgres }: World, random: Random): Fault {
   const stoppedMillis = random.between(100, 3_000)
   return {
+    kind: 'SIGSTOP postgres',
     name: `SIGSTOP postgres for ${stoppedMillis} ms`,
-    kills: false,
     subject: 'database',
     async run() {
       await postgres.pause()
@@ -106,26 +108,27 @@ function stopDatabase({ postgres }: World, random: Random): Fault {
   }
 }
 
-function resetAgents(world: World, random: Random): Fault {
-  const receiver = random.pick(world.receivers)
-  return resets(
-    `agents' connections to ${receiver.name}`,
-    'receiver',
-    () => receiver.proxy.resetAll(),
-    random,
-  )
+function resetReceiver(world: World, random: Random): Fault {
+  const { name, proxy } = random.pick(world.receivers)
+  return resets('RST receiver', name, 'receiver', () => proxy.resetAll(), random)
 }
 
 function resetDatabase({ postgresProxy }: World, random: Random): Fault {
-  return resets('connections to PostgreSQL', 'database', () => postgresProxy.resetAll(), random)
+  return resets('RST postgres', 'PostgreSQL', 'database', () => postgresProxy.resetAll(), random)
 }
 
-function resets(of: string, subject: Fault['subject'], reset: () => void, random: Random): Fault {
+function resets(
+  kind: string,
+  to: string,
+  subject: Fault['subject'],
+  reset: () => void,
+  random: Random,
+): Fault {
   const times = random.between(1, 20)
   const everyMillis = random.between(1, 100)
   return {
-    name: `RST on all ${of}, ${times} times, ${everyMillis} ms apart`,
-    kills: false,
+    kind,
+    name: `RST on all connections to ${to}, ${times} times, ${everyMillis} ms apart`,
     subject,
     async run() {
       for (let time = 0; time < times; time++) {
@@ -136,30 +139,24 @@ function resets(of: string, subject: Fault['subject'], reset: () => void, random
   }
 }
 
-function fillDisk({ disk, postgres }: World, random: Random): Fault {
+function fillDisk(world: World, random: Random): Fault {
   const fullMillis = random.between(500, 3_000)
   return {
-    name: `disk of the database full for ${fullMillis} ms`,
-    kills: false,
+    kind: 'disk full',
+    name: `disk of the database and the spool full for ${fullMillis} ms`,
     subject: 'database',
     async run() {
-      const ballast = join(disk!, 'ballast')
-      fill(disk!, ballast)
+      world.disk?.fill()
       await sleep(fullMillis)
-      rmSync(ballast)
+      world.disk?.empty()
       // Without room for its log the server may have ended; somebody starts it once there is room again.
-      const alive = await execute(postgres.url, 'SELECT').then(
+      const alive = await execute(world.postgres.url, 'SELECT').then(
         () => true,
         () => false,
       )
       if (alive) return
-      await postgres.kill()
-      await postgres.start()
+      await world.killDatabase()
+      await world.startDatabase()
     },
   }
-}
-
-function fill(disk: string, path: string): void {
-  const { bavail, bsize } = statfsSync(disk)
-  execFileSync('fallocate', ['--length', String(bavail * bsize), path])
 }

@@ -1,63 +1,101 @@
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type PostgresServer, startPostgres } from '../postgres.ts'
 import { type RunningReceiver, startReceiver } from '../receiver.ts'
+import type { Acknowledgement } from './agents.ts'
+import { Balancer, SERVER_HEADER } from './balancer.ts'
+import { DatabaseRecovery } from './database-recovery.ts'
+import { FillableDisk } from './disk.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 
-const DISK_MEGABYTES = 6_144
+export interface WorldOptions {
+  readonly receivers: number
+  /** HAProxy in front of the receivers, the only address that agents know. */
+  readonly balanced: boolean
+}
 
-/** Three receivers on one PostgreSQL, with a proxy in front of each and one in front of the database. */
+type Parts = Pick<World, 'receivers' | 'postgres' | 'postgresProxy' | 'databaseUrl' | 'disk' | 'balancer'>
+
+/**
+ * Receivers on one PostgreSQL, with a proxy in front of each and one in front of the database. The last receiver
+ * has a spool: it acknowledges while the database is away, and owes what it acknowledged.
+ */
 export class World {
   readonly receivers: readonly ReplaceableReceiver[]
   readonly postgres: PostgresServer
   readonly postgresProxy: TcpProxy
   readonly databaseUrl: string
-  /** Where the database's files are, when that is a file system of their own, which can be filled. */
-  readonly disk: string | null
+  /** Where the files of the database and the spool are, if it can be filled. */
+  readonly disk: FillableDisk | null
+  readonly balancer: Balancer | null
+  readonly recovery = new DatabaseRecovery()
   readonly #directory: string
 
-  private constructor(
-    parts: Pick<World, 'receivers' | 'postgres' | 'postgresProxy' | 'databaseUrl' | 'disk'>,
-    directory: string,
-  ) {
+  private constructor(parts: Parts, directory: string) {
     this.receivers = parts.receivers
     this.postgres = parts.postgres
     this.postgresProxy = parts.postgresProxy
     this.databaseUrl = parts.databaseUrl
     this.disk = parts.disk
+    this.balancer = parts.balancer
     this.#directory = directory
   }
 
-  static async start(receivers: number): Promise<World> {
+  static async start({ receivers: count, balanced }: WorldOptions): Promise<World> {
     const directory = mkdtempSync(join(tmpdir(), 'agentic-hooks-chaos-'))
-    const disk = mountDisk(directory)
+    const disk = FillableDisk.mount(directory)
     const postgres = await onDisk(disk, () => startPostgres({ settings: { max_wal_size: '256MB' } }))
     const databaseUrl = await postgres.createDatabase()
     const postgresProxy = await TcpProxy.start(Number(new URL(databaseUrl).port))
     const proxied = new URL(databaseUrl)
     proxied.port = String(postgresProxy.port)
-    const started = []
-    for (let index = 1; index <= receivers; index++) {
-      // The last one has a spool: it acknowledges while the database is away, and owes what it acknowledged.
-      const env: Record<string, string> = { DATABASE_URL: proxied.href }
-      if (index === receivers) env.SPOOL_DIR = join(directory, 'spool')
-      started.push(await ReplaceableReceiver.start(`receiver ${index}`, env))
+    const receivers = []
+    for (let number = 1; number <= count; number++) {
+      const env = {
+        DATABASE_URL: proxied.href,
+        ...(number === count && { SPOOL_DIR: join(directory, 'spool') }),
+      }
+      receivers.push(await ReplaceableReceiver.start(`receiver-${number}`, env))
     }
-    return new World({ receivers: started, postgres, postgresProxy, databaseUrl, disk }, directory)
+    const balancer = balanced ? await Balancer.start(receivers) : null
+    return new World({ receivers, postgres, postgresProxy, databaseUrl, disk, balancer }, directory)
+  }
+
+  /** Where agents may send to. */
+  get urls(): readonly string[] {
+    return this.balancer ? [this.balancer.url] : this.receivers.map(({ url }) => url)
+  }
+
+  /** Told of what agents hear, so that it knows when PostgreSQL stores again. */
+  acknowledged({ url, headers, sentAt }: Acknowledgement): void {
+    const server = headers.get(SERVER_HEADER)
+    const from = this.receivers.find((receiver) => receiver.name === server || receiver.url === url)
+    if (!from) throw new Error(`no receiver at ${url} is called ${server}`)
+    if (!from.spools) this.recovery.committed(sentAt)
+  }
+
+  async killDatabase(): Promise<void> {
+    await this.postgres.kill()
+    this.recovery.down()
+  }
+
+  async startDatabase(): Promise<void> {
+    this.recovery.starting()
+    await this.postgres.start()
   }
 
   async stop(): Promise<void> {
+    await this.balancer?.stop()
     for (const receiver of this.receivers) await receiver.stop()
     this.postgresProxy.stop()
     await this.postgres.stop()
-    if (this.disk) execFileSync('umount', ['--lazy', this.disk])
+    this.disk?.unmount()
     rmSync(this.#directory, { recursive: true, force: true })
   }
 }
 
-/** A receiver that agents reach at an address that stays, whichever process answers there. */
+/** A receiver that is reached at an address that stays, whichever process answers there. */
 export class ReplaceableReceiver {
   readonly name: string
   readonly proxy: TcpProxy
@@ -81,8 +119,17 @@ export class ReplaceableReceiver {
     return new ReplaceableReceiver(name, env, process, await TcpProxy.start(portOf(process)))
   }
 
+  get port(): number {
+    return this.proxy.port
+  }
+
   get url(): string {
-    return `http://127.0.0.1:${this.proxy.port}`
+    return `http://127.0.0.1:${this.port}`
+  }
+
+  /** Whether it may acknowledge what is not in PostgreSQL yet. */
+  get spools(): boolean {
+    return this.#env.SPOOL_DIR !== undefined
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -114,22 +161,10 @@ function portOf({ url }: RunningReceiver): number {
   return Number(new URL(url).port)
 }
 
-/** A small file system in memory, which only root may mount; without it the disk is never full. */
-function mountDisk(directory: string): string | null {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return null
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MEGABYTES}m,mode=1777`, 'tmpfs', directory], {
-      stdio: 'ignore',
-    })
-    return directory
-  } catch {
-    return null
-  }
-}
-
-async function onDisk<T>(disk: string | null, start: () => Promise<T>): Promise<T> {
+/** The database puts its files where temporary ones go. */
+async function onDisk<T>(disk: FillableDisk | null, start: () => Promise<T>): Promise<T> {
   const { TMPDIR } = process.env
-  if (disk) process.env.TMPDIR = disk
+  if (disk) process.env.TMPDIR = disk.path
   try {
     return await start()
   } finally {
