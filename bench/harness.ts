@@ -53,6 +53,11 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
+/** The median of the shares that each run's events/s are of the baseline run beside it. */
+export function shareOf(runs: readonly Row[], baseline: readonly Row[]): number {
+  return median(runs.map((run, index) => Number(run['events/s']) / Number(baseline[index]?.['events/s'])))
+}
+
 /** What the figures were measured on. */
 export function machine(): Row {
   return {

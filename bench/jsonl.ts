@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { batchOf, type EventBatch, encodeLines, jsonBytes } from '@agentic-hooks/events'
+import { batchOf, type EventBatch, encodeLines, jsonBytes, uuidv7 } from '@agentic-hooks/events'
 import { sampleRecord } from '@agentic-hooks/events/testing'
 import { createExporter } from '@agentic-hooks/exporter-jsonl'
-import { type BenchOptions, formatTable, interleaved, medianRows, type Row } from './harness.ts'
+import { type BenchOptions, formatTable, interleaved, medianRows, type Row, shareOf } from './harness.ts'
 
 export const question = 'What does durable JSONL cost beside a plain writer that syncs as often?'
 
@@ -14,18 +14,23 @@ const BATCH_EVENTS = 512
 const CLIENTS = 16
 /** Neither side keeps more than two of these. */
 const MAX_FILE_BYTES = 2 ** 28
+const PLAIN_WRITER = 'plain writer that makes the lines'
 
 export async function run({ runs = 5, durationMillis = 4_000 }: BenchOptions): Promise<Row[]> {
   const batches = Array.from({ length: 2 * CLIENTS }, makeBatch)
   const encoded = batches.map(({ events }) => encodeLines(events))
-  const variants = {
+  const variants: Record<string, () => Promise<Row>> = {
     'plain writer, lines made before': () =>
       measurePlainWriter(durationMillis, (index) => encoded[index % encoded.length]!),
-    'plain writer that makes the lines': () =>
+    [PLAIN_WRITER]: () =>
       measurePlainWriter(durationMillis, (index) => encodeLines(batches[index % batches.length]!.events)),
     'JSONL exporter': () => measureExporter(durationMillis, batches),
   }
-  return medianRows(await interleaved(variants, runs))
+  const measurements = await interleaved(variants, runs)
+  return medianRows(measurements).map((row) => ({
+    ...row,
+    'of plain writer': shareOf(measurements[String(row.variant)]!, measurements[PLAIN_WRITER]!),
+  }))
 }
 
 /** Events of about 575 bytes a line, of several agents. */
@@ -39,6 +44,8 @@ function makeBatch(): EventBatch {
   const sessionIds = Array.from({ length: 16 }, () => crypto.randomUUID())
   const events = Array.from({ length: BATCH_EVENTS }, (_, index) =>
     sampleRecord({
+      // One piece, as a decoded id is; uuidv7 leaves it to the first reader to join the parts.
+      eventId: Buffer.from(uuidv7()).toString(),
       sessionId: sessionIds[index % 16]!,
       data: jsonBytes(data),
       timestampMicros: 1_795_361_760_000_000 + index,

@@ -5,7 +5,7 @@ import { Client } from 'pg'
 import { CopyIn } from '../exporters/postgres/src/copy-in.ts'
 import { boundBytes, COPY_COLUMNS, encodeRows } from '../exporters/postgres/src/copy-rows.ts'
 import { execute } from '../test/postgres.ts'
-import { type BenchOptions, formatTable, interleaved, median, medianRows, type Row } from './harness.ts'
+import { type BenchOptions, formatTable, interleaved, medianRows, type Row, shareOf } from './harness.ts'
 import { parseCount, parseMillis } from './load/flags.ts'
 import { sampleEvent } from './load/sample-events.ts'
 import { treeCpuSeconds } from './processes.ts'
@@ -15,8 +15,10 @@ export const question =
   'What does the PostgreSQL exporter cost beside raw COPY and beside other ways to insert?'
 
 export interface PostgresBenchOptions extends BenchOptions {
-  /** Rows in the table before anything is measured. Default 0. */
+  /** Rows that are in the table already, in whatever partition is today's. Default 0: it is emptied before each run. */
   readonly rows?: number
+  /** Of the ways to store, those that are measured beside raw COPY. Default: all. */
+  readonly only?: readonly string[]
 }
 
 /** As many events as a client's exporter sends at a time. */
@@ -25,28 +27,29 @@ const CONNECTIONS = 2
 /** Requests that wait for an answer at the same time. */
 const CLIENTS = 16
 /** Everything that a run sends is made before it starts, so a run is short; a longer time is several runs. */
-const RUN_MILLIS = 1_500
+const RUN_MILLIS = 3_000
+const RAW_COPY = 'raw COPY'
 
 export async function run(options: PostgresBenchOptions = {}): Promise<Row[]> {
-  const { runs = 5, durationMillis = RUN_MILLIS, rows = 0 } = options
+  const { runs = 3, durationMillis = RUN_MILLIS, rows = 0, only = Object.keys(WAYS) } = options
+  const names = Object.keys(WAYS).filter((name) => name === RAW_COPY || only.includes(name))
   const storage = await postgresStorage()
-  const writers: Record<string, Writer> = {
-    'raw COPY': await rawCopy(storage.url),
-    exporter: await exporter(storage.url),
-    unnest: await unnest(storage.url),
-    'multi-row INSERT': await multiRowInsert(storage.url),
-  }
+  const writers: Record<string, Writer> = {}
   try {
+    for (const name of names) writers[name] = await WAYS[name]!(storage.url)
     await preload(storage, rows)
+    const run = async (name: string) => {
+      if (rows === 0) await storage.clear()
+      return measure(storage, writers[name]!)
+    }
     const measurements = await interleaved(
-      Object.fromEntries(
-        Object.entries(writers).map(([name, writer]) => [name, () => measure(storage, writer)]),
-      ),
+      Object.fromEntries(names.map((name) => [name, () => run(name)])),
       runs * Math.ceil(durationMillis / RUN_MILLIS),
     )
     return medianRows(measurements).map((row) => ({
       ...row,
-      'of raw COPY': shareOf(measurements[String(row.variant)]!, measurements['raw COPY']!),
+      'of raw COPY': shareOf(measurements[String(row.variant)]!, measurements[RAW_COPY]!),
+      'seconds measured': (measurements[String(row.variant)]!.length * RUN_MILLIS) / 1000,
     }))
   } finally {
     for (const writer of Object.values(writers)) await writer.close()
@@ -54,16 +57,18 @@ export async function run(options: PostgresBenchOptions = {}): Promise<Row[]> {
   }
 }
 
-/** The median share that each run reached of the raw COPY run beside it. */
-function shareOf(runs: readonly Row[], raw: readonly Row[]): number {
-  return median(runs.map((run, index) => Number(run['events/s']) / Number(raw[index]?.['events/s'])))
+const WAYS: Readonly<Record<string, (url: string) => Promise<Writer>>> = {
+  [RAW_COPY]: rawCopy,
+  exporter,
+  unnest,
+  'multi-row INSERT': multiRowInsert,
 }
 
 /** One way to store batches. */
 interface Writer {
   /** How many batches wait at the same time. */
   readonly concurrency: number
-  /** More than it stores; so many are made beforehand. */
+  /** So many are made beforehand; a run in which all of them are stored ends early. */
   readonly maxEventsPerSecond: number
   /** What can be done before the clock runs; returns the rest. */
   prepare(batch: EventBatch): (lane: number) => Promise<unknown>
@@ -133,7 +138,7 @@ async function rawCopy(url: string): Promise<Writer> {
   const clients = await connect(url)
   return {
     concurrency: CONNECTIONS,
-    maxEventsPerSecond: 300_000,
+    maxEventsPerSecond: 150_000,
     prepare({ events, receivedAtMicros }) {
       const rows = encodeRows(
         [{ events, receivedAtMicros, resources: RESOURCE_IDS }],
@@ -152,7 +157,7 @@ async function exporter(url: string): Promise<Writer> {
   const { signal } = new AbortController()
   return {
     concurrency: CLIENTS,
-    maxEventsPerSecond: 300_000,
+    maxEventsPerSecond: 150_000,
     prepare: (batch) => () => exporter.export(batch, signal),
     close: () => exporter.shutdown(),
   }
@@ -201,7 +206,7 @@ async function insert(
   const clients = await connect(url)
   return {
     concurrency: CONNECTIONS,
-    maxEventsPerSecond: 100_000,
+    maxEventsPerSecond: 60_000,
     prepare({ events }) {
       const values = arrange(events.map(columnValues))
       return (lane) => clients[lane]!.query({ name, text, values })
@@ -220,33 +225,39 @@ async function disconnect(clients: readonly Client[]): Promise<void> {
   await Promise.all(clients.map((client) => client.end()))
 }
 
-/** Rows like those that are measured, in the minutes before. */
+/** Rows like those that are measured, of the minute before, over as many connections as there are processors. */
 async function preload({ url }: PostgresStorage, rows: number): Promise<void> {
   if (rows === 0) return
-  const samples = PAYLOADS.map(({ eventType, data }) => `('${eventType}', '${Buffer.from(data)}'::jsonb)`)
-  await execute(
-    url,
-    `CREATE TEMPORARY TABLE samples AS
-       SELECT row_number() OVER () - 1 AS number, * FROM (VALUES ${samples}) AS sample (event_type, data);
-     INSERT INTO hook_events (${INSERT_COLUMNS})
-       SELECT gen_random_uuid(), event_type, 'agent-' || lpad((n % 20)::text, 5, '0'), 'wf', 'implement', data,
-         at, at, at, 9
-       FROM generate_series(1, ${rows}) AS n
-         JOIN samples ON number = n % ${PAYLOADS.length}
-         CROSS JOIN LATERAL (SELECT now() - (${rows} - n) * interval '10 microseconds' AS at) AS times
-       ORDER BY n;
-     ANALYZE hook_events`,
-  )
+  const types = `ARRAY[${PAYLOADS.map(({ eventType }) => `'${eventType}'`)}]`
+  const payloads = `ARRAY[${PAYLOADS.map(({ data }) => `'${Buffer.from(data)}'::jsonb`)}]`
+  const insert = (first: number, last: number) =>
+    execute(
+      url,
+      `INSERT INTO hook_events (${INSERT_COLUMNS})
+         SELECT gen_random_uuid(), (${types})[n % ${PAYLOADS.length} + 1], 'agent-' || lpad((n % 20)::text, 5, '0'),
+           'wf', 'implement', (${payloads})[n % ${PAYLOADS.length} + 1], at, at, at, 9
+         FROM generate_series(${first}, ${last}) AS n
+           CROSS JOIN LATERAL (SELECT now() - (${rows} - n) * interval '10 microseconds' AS at) AS times`,
+    )
+  const half = rows >> 1
+  await Promise.all([insert(1, half), insert(half + 1, rows)])
+  await execute(url, 'ANALYZE hook_events')
 }
 
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { duration: { type: 'string' }, runs: { type: 'string' }, rows: { type: 'string' } },
+    options: {
+      duration: { type: 'string' },
+      runs: { type: 'string' },
+      rows: { type: 'string' },
+      only: { type: 'string' },
+    },
   })
   const rows = await run({
     ...(values.duration && { durationMillis: parseMillis('duration', values.duration) }),
     ...(values.runs && { runs: parseCount('runs', values.runs) }),
     ...(values.rows && { rows: parseCount('rows', values.rows) }),
+    ...(values.only && { only: values.only.split(',') }),
   })
   console.log(formatTable(rows))
 }

@@ -10,9 +10,9 @@ export interface PostgresExporterOptions {
    * they mean to libpq; without `sslmode` it is `prefer`.
    */
   readonly databaseUrl: string
-  /** Connections that write. Default 2: more brought nothing on two cores (docs/decisions/0030). */
+  /** Connections that write. Default 2: more brought nothing on two cores. */
   readonly connections?: number
-  /** Rows written by one COPY, in bytes; a larger batch goes alone. Default 1 MiB. */
+  /** Rows written by one COPY, in bytes at most; a larger batch goes alone. Default 4 MiB (docs/decisions/0100). */
   readonly maxGroupBytes?: number
   /** Batches not yet durable, in bytes of EventBatch.byteLength; above it `export` rejects at once. Default 64 MiB. */
   readonly maxQueuedBytes?: number
@@ -50,7 +50,7 @@ const consoleLogger: Logger = {
 
 const DEFAULTS: Omit<ResolvedOptions, 'databaseUrl'> = {
   connections: 2,
-  maxGroupBytes: 2 ** 20,
+  maxGroupBytes: 2 ** 22,
   maxQueuedBytes: 2 ** 26,
   connectTimeoutMillis: 5_000,
   writeTimeoutMillis: 30_000,
