@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startModelServer } from '../agents/register/model-server.mjs'
+import { thrown } from '../agents/register/thrown.mjs'
 
 /** Plays every scenario with the real command line, in a session of its own, against a model on this machine. */
 export async function play(query) {
@@ -97,7 +98,7 @@ export async function play(query) {
       }
       console.log(name, result.subtype, result.is_error ? 'error' : result.result)
     } catch (error) {
-      console.log(name, 'threw', error.name)
+      console.log(name, thrown(error))
     }
   }
   server.close()

@@ -1,4 +1,5 @@
 import { startModelServer } from '../agents/register/model-server.mjs'
+import { thrown } from '../agents/register/thrown.mjs'
 
 /** Plays every scenario with the client against a provider on this machine. */
 export async function play(GoogleGenAI) {
@@ -33,7 +34,7 @@ export async function play(GoogleGenAI) {
     try {
       console.log(name, await scenario())
     } catch (error) {
-      console.log(name, 'threw', error.name)
+      console.log(name, thrown(error))
     }
   }
   server.close()

@@ -1,3 +1,5 @@
+import { thrown } from '../agents/register/thrown.mjs'
+
 /** Plays every scenario in a thread of its own name, with models that answer from a script. */
 export async function play(langchain) {
   const { AIMessage, Command, createAgent, fakeModel, HumanMessage } = langchain
@@ -75,7 +77,7 @@ export async function play(langchain) {
     try {
       console.log(name, await scenario())
     } catch (error) {
-      console.log(name, 'threw', error.name)
+      console.log(name, thrown(error))
     }
   }
 

@@ -1,3 +1,5 @@
+import { thrown } from '../register/thrown.mjs'
+
 /** Plays every scenario in a session of its own name, with models that answer from a script. */
 export async function play(ai, { MockLanguageModelV4, simulateReadableStream }, z) {
   const tools = {
@@ -72,7 +74,7 @@ export async function play(ai, { MockLanguageModelV4, simulateReadableStream }, 
     try {
       console.log(name, await scenario())
     } catch (error) {
-      console.log(name, 'threw', String(error))
+      console.log(name, thrown(error))
     }
   }
 

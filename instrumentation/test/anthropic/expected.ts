@@ -8,6 +8,17 @@ const LEFT = `${COMPLETED} failed: The stream was left aborted`
 const TOO_LONG =
   'Streaming is required for operations that may take longer than 10 minutes. See https://platform.claude.com/docs/en/cli-sdks-libraries/sdks/typescript#long-requests for more details'
 
+function runsTool(...events: string[]): string[] {
+  return [
+    STARTED,
+    `${COMPLETED} tool_use`,
+    'tool_execution_started weather c1',
+    ...events,
+    STARTED,
+    `${COMPLETED} end_turn`,
+  ]
+}
+
 /** By scenario, in the order in which they are played. */
 const SCENARIOS = {
   answers: [STARTED, `${COMPLETED} end_turn`],
@@ -15,14 +26,9 @@ const SCENARIOS = {
   streamsTool: [STARTED, `${COMPLETED} tool_use`],
   helper: [STARTED, `${COMPLETED} end_turn`],
   beta: [STARTED, `${COMPLETED} end_turn`],
-  runsTools: [
-    STARTED,
-    `${COMPLETED} tool_use`,
-    'tool_execution_started weather c1',
-    'tool_execution_completed weather c1',
-    STARTED,
-    `${COMPLETED} end_turn`,
-  ],
+  runsTools: runsTool('tool_execution_completed weather c1'),
+  toolThrows: runsTool('tool_execution_completed weather c1 failed: no such city'),
+  toolAsksModel: runsTool(STARTED, `${COMPLETED} end_turn`, 'tool_execution_completed weather c1'),
   parallel: [STARTED, STARTED, `${COMPLETED} end_turn`, FAILED],
   fails: [STARTED, FAILED],
   aborted: [STARTED, LEFT],

@@ -1,4 +1,5 @@
 import { startModelServer } from '../register/model-server.mjs'
+import { thrown } from '../register/thrown.mjs'
 
 /** Plays every scenario with the client against a provider on this machine. */
 export async function play(Anthropic) {
@@ -7,23 +8,30 @@ export async function play(Anthropic) {
   const body = (content) => ({ model: 'claude-x', max_tokens: 100, messages: [{ role: 'user', content }] })
   const ask = (content, options) => client.messages.create({ ...body(content), ...options })
 
+  const runTools = async (run) => {
+    const weather = {
+      name: 'weather',
+      description: 'The weather',
+      input_schema: { type: 'object', properties: { city: { type: 'string' } } },
+      run,
+      parse: (input) => input,
+    }
+    return (await client.beta.messages.toolRunner({ ...body('use a tool'), tools: [weather] })).content[0]
+      .text
+  }
+
   const scenarios = {
     answers: async () => (await ask('hello')).content[0].text,
     streams: async () => await read(await ask('hello', { stream: true })),
     streamsTool: async () => await read(await ask('use a tool', { stream: true })),
     helper: async () => (await client.messages.stream(body('hello')).finalMessage()).content[0].text,
     beta: async () => (await client.beta.messages.create(body('hello'))).content[0].text,
-    runsTools: async () => {
-      const weather = {
-        name: 'weather',
-        description: 'The weather',
-        input_schema: { type: 'object', properties: { city: { type: 'string' } } },
-        run: ({ city }) => `sunny in ${city}`,
-        parse: (input) => input,
-      }
-      const runner = client.beta.messages.toolRunner({ ...body('use a tool'), tools: [weather] })
-      return (await runner).content[0].text
-    },
+    runsTools: () => runTools(({ city }) => `sunny in ${city}`),
+    toolThrows: () =>
+      runTools(() => {
+        throw new Error('no such city')
+      }),
+    toolAsksModel: () => runTools(async () => (await ask('hello')).content[0].text),
     parallel: async () =>
       (await Promise.all([ask('hello'), ask('fail').catch(({ status }) => status)])).length,
     fails: () => ask('fail'),
@@ -47,7 +55,7 @@ export async function play(Anthropic) {
     try {
       console.log(name, await scenario())
     } catch (error) {
-      console.log(name, 'threw', error.constructor.name, error.message)
+      console.log(name, thrown(error))
     }
   }
   server.close()

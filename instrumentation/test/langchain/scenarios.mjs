@@ -1,3 +1,5 @@
+import { thrown } from '../register/thrown.mjs'
+
 /** Plays every scenario in a thread of its own name: the loop of a small agent, with models that answer from a script. */
 export async function play(langchain) {
   const { AIMessage, AIMessageChunk, FakeStreamingChatModel, fakeModel, HumanMessage } = langchain
@@ -62,7 +64,7 @@ export async function play(langchain) {
     try {
       console.log(name, await scenario())
     } catch (error) {
-      console.log(name, 'threw', String(error))
+      console.log(name, thrown(error))
     }
   }
 

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { thrown } from '../register/thrown.mjs'
 import { addTools } from './tools.mjs'
 
 /** Plays every scenario, one after the other, with a server in this process and with one in a process of its own. */
@@ -39,7 +40,7 @@ export async function play({ Client, InMemoryTransport, McpServer, serverFile, S
     try {
       console.log(name, JSON.stringify(await scenario()))
     } catch (error) {
-      console.log(name, 'threw', String(error))
+      console.log(name, thrown(error))
     }
   }
   for (const client of [gateway, near, far]) await client.close()

@@ -1,3 +1,5 @@
+import { thrown } from '../register/thrown.mjs'
+
 /** Plays every scenario in a session of its own name, with models that answer from a script. */
 export async function play({ Agent, Runner, run, tool, Usage, setTracingDisabled }, z) {
   if (process.env.WITHOUT_TRACING) setTracingDisabled(true)
@@ -77,7 +79,7 @@ export async function play({ Agent, Runner, run, tool, Usage, setTracingDisabled
     try {
       console.log(name, await scenario())
     } catch (error) {
-      console.log(name, 'threw', String(error))
+      console.log(name, thrown(error))
     }
   }
 

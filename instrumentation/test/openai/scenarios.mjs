@@ -1,4 +1,5 @@
 import { startModelServer } from '../register/model-server.mjs'
+import { thrown } from '../register/thrown.mjs'
 
 /** Plays every scenario with the client against a provider on this machine. */
 export async function play(OpenAI) {
@@ -6,6 +7,19 @@ export async function play(OpenAI) {
   const client = new OpenAI({ apiKey: 'none', baseURL: `${server.url}/v1`, maxRetries: 0 })
   const chat = (content, options) =>
     client.chat.completions.create({ model: 'gpt-x', messages: [{ role: 'user', content }], ...options })
+
+  const runTools = async (run) => {
+    const weather = {
+      name: 'weather',
+      description: 'The weather',
+      parse: JSON.parse,
+      function: run,
+      parameters: {},
+    }
+    const messages = [{ role: 'user', content: 'use a tool' }]
+    const tools = [{ type: 'function', function: weather }]
+    return await client.chat.completions.runTools({ model: 'gpt-x', messages, tools }).finalContent()
+  }
 
   const scenarios = {
     answers: async () => (await chat('hello')).choices[0].message.content,
@@ -19,23 +33,12 @@ export async function play(OpenAI) {
     },
     helper: async () =>
       (await client.chat.completions.stream({ model: 'gpt-x', messages: HELLO }).finalMessage()).content,
-    runsTools: async () => {
-      const run = ({ city }) => `sunny in ${city}`
-      const weather = {
-        name: 'weather',
-        description: 'The weather',
-        parse: JSON.parse,
-        function: run,
-        parameters: {},
-      }
-      const messages = [{ role: 'user', content: 'use a tool' }]
-      const runner = client.chat.completions.runTools({
-        model: 'gpt-x',
-        messages,
-        tools: [{ type: 'function', function: weather }],
-      })
-      return await runner.finalContent()
-    },
+    runsTools: () => runTools(({ city }) => `sunny in ${city}`),
+    toolThrows: () =>
+      runTools(() => {
+        throw new Error('no such city')
+      }),
+    toolAsksModel: () => runTools(async () => (await chat('hello')).choices[0].message.content),
     responds: async () => (await client.responses.create({ model: 'gpt-x', input: 'hello' })).output_text,
     respondsInStream: async () => {
       const types = []
@@ -72,7 +75,7 @@ export async function play(OpenAI) {
     try {
       console.log(name, await scenario())
     } catch (error) {
-      console.log(name, 'threw', error.constructor.name, error.message)
+      console.log(name, thrown(error))
     }
   }
   server.close()

@@ -118,5 +118,8 @@ describe('what events carry', () => {
     const toolCalls = completed.filter((data) => /tool/.test(String(data.stop_reason)))
     for (const { output } of toolCalls) expect(JSON.stringify(output)).toContain('weather')
     expect(toolCalls.length).toBeGreaterThan(1)
+    const insideTools = completed.filter(({ parent_tool_use_id }) => parent_tool_use_id !== undefined)
+    const [started] = dataOf(run, 'client', 'tool_execution_started').slice(-1)
+    expect(insideTools.map((data) => data.parent_tool_use_id)).toEqual([started?.tool_use_id])
   })
 })

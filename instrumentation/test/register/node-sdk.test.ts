@@ -13,9 +13,9 @@ const ENVIRONMENT = { OTEL_METRICS_EXPORTER: 'none', OTEL_SERVICE_NAME: 'their-a
 
 describe('an application with a NodeSDK of its own', () => {
   it.each<[string, string, RunOptions]>([
-    ['the instrumentation that it lists', 'node-sdk.cjs', { preload: 'none', args: ['listed'] }],
+    ['the instrumentations that it lists', 'node-sdk.cjs', { preload: 'none', args: ['listed'] }],
     [
-      'the instrumentation that it lists',
+      'the instrumentations that it lists',
       'node-sdk.mjs',
       { preload: 'none', args: ['listed'], nodeArgs: LOADER },
     ],
