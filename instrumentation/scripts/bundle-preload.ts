@@ -23,6 +23,12 @@ const bundle = await rolldown({
   transform: { define: { 'import.meta.url': 'moduleUrl', 'import.meta.filename': '__filename' } },
   plugins: [
     {
+      // The preload's own load hooks see what is required: docs/decisions/0090.
+      name: 'no-require-in-the-middle',
+      resolveId: (id) => (id === 'require-in-the-middle' ? `\0${id}` : null),
+      load: (id) => (id === '\0require-in-the-middle' ? 'export class Hook {}' : null),
+    },
+    {
       name: 'load-emission',
       resolveId: (id) => (id === EMISSION ? { id, external: true } : null),
       load: (id) =>

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import type { AgentInstrumentationConfig } from './agent-events/agent-instrumentation.ts'
 import { defaultClient } from './agent-events/default-client.ts'
-import { hookEsModules } from './agent-events/esm-hooks.ts'
+import { hookModules } from './agent-events/load-hooks.ts'
 import type { SessionIdResolver } from './agent-events/recorder.ts'
 import { isInstrumented } from './agent-events/settings.ts'
 import { AiSdkInstrumentation } from './ai/instrumentation.ts'
@@ -49,7 +49,7 @@ function start(): void {
   const instrumentations = Object.entries(INSTRUMENTATIONS)
     .filter(([name]) => isInstrumented(name))
     .map(([, Instrumentation]) => new Instrumentation(config))
-  hookEsModules(instrumentations)
+  hookModules(instrumentations)
 }
 
 if (process.env.OTEL_SDK_DISABLED?.toLowerCase() !== 'true') start()

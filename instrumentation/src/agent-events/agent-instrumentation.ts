@@ -33,10 +33,10 @@ export interface PatchedModule {
   readonly since: string
   /** The newest major that the tests ran with. A newer one is tried, with a warning. */
   readonly testedMajor: number
-  /** Files within the package instead of its main entry, as in `dist/callbacks/manager.js`. */
-  readonly files?: readonly string[]
-  /** The main entry's ES module, as in `dist/index.mjs`. */
-  readonly esmEntry?: string
+  /** Files within the package, as in `dist/index.mjs`: those of both formats. */
+  readonly files: readonly string[]
+  /** Whether these are what the package's name stands for. */
+  readonly isMain?: boolean
   /** The exported function that the patch replaces; without one it changes what the exports hold. */
   readonly replaces?: string
   /** Returns other exports where these could not be changed. */
@@ -122,6 +122,9 @@ function warnOfNewMajor({ name, testedMajor }: PatchedModule, moduleVersion: str
   )
 }
 
+/** A module can come by two ways, OpenTelemetry's hooks and the preload's. */
+const patched = new WeakSet<object>()
+
 /** Patches what a module exports; it stays as it is where that fails. */
 export function tryPatch(
   module: PatchedModule,
@@ -130,6 +133,8 @@ export function tryPatch(
 ): unknown {
   if (moduleVersion === undefined || !isAtLeast(moduleVersion, module.since)) return exports
   try {
+    if (patched.has(exports as object)) return exports
+    patched.add(exports as object)
     if (Number.parseInt(moduleVersion, 10) > module.testedMajor) warnOfNewMajor(module, moduleVersion)
     return module.patch(exports as never) ?? exports
   } catch (error) {
@@ -146,12 +151,12 @@ function isAtLeast(version: string, since: string): boolean {
 }
 
 function definition(module: PatchedModule): InstrumentationNodeModuleDefinition {
-  const { name, files } = module
+  const { name, files, isMain } = module
   const since = `>=${module.since}`
   const patch = (exports: unknown, moduleVersion?: string) => tryPatch(module, exports, moduleVersion)
-  if (!files) return new InstrumentationNodeModuleDefinition(name, [since], patch)
-  const patched = files.map(
+  if (isMain) return new InstrumentationNodeModuleDefinition(name, [since], patch)
+  const patchedFiles = files.map(
     (file) => new InstrumentationNodeModuleFile(`${name}/${file}`, [since], patch, () => {}),
   )
-  return new InstrumentationNodeModuleDefinition(name, [since], undefined, undefined, patched)
+  return new InstrumentationNodeModuleDefinition(name, [since], undefined, undefined, patchedFiles)
 }

@@ -36,7 +36,15 @@ export class ClaudeAgentSdkInstrumentation extends AgentInstrumentation {
   override modules(): PatchedModule[] {
     const name = '@anthropic-ai/claude-agent-sdk'
     return [
-      { name, since: '0.2.0', testedMajor: 0, esmEntry: 'sdk.mjs', replaces: 'query', patch: patchQuery },
+      {
+        name,
+        since: '0.2.0',
+        testedMajor: 0,
+        files: ['sdk.mjs'],
+        isMain: true,
+        replaces: 'query',
+        patch: patchQuery,
+      },
     ]
   }
 }

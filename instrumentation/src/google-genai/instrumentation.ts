@@ -42,7 +42,8 @@ export class GoogleGenAiInstrumentation extends AgentInstrumentation {
 
   override modules(): PatchedModule[] {
     const patch = ({ Models }: Exports) => patchModels(Models?.prototype)
-    return [{ name: '@google/genai', since: '1.0.0', testedMajor: 3, esmEntry: 'dist/node/index.mjs', patch }]
+    const files = ['dist/node/index.mjs', 'dist/node/index.cjs']
+    return [{ name: '@google/genai', since: '1.0.0', testedMajor: 3, files, isMain: true, patch }]
   }
 }
 

@@ -25,10 +25,10 @@ export class McpInstrumentation extends AgentInstrumentation {
 
   override modules(): PatchedModule[] {
     const sdk = { name: '@modelcontextprotocol/sdk', since: '1.0.0', testedMajor: 1 }
-    const two = { since: '2.0.0', testedMajor: 2, esmEntry: 'dist/index.mjs' }
+    const two = { since: '2.0.0', testedMajor: 2, files: ['dist/index.mjs', 'dist/index.cjs'], isMain: true }
     return [
-      { ...sdk, files: ['dist/esm/client/index.js'], ...CLIENT },
-      { ...sdk, files: ['dist/esm/server/index.js'], ...SERVER },
+      { ...sdk, files: ['dist/esm/client/index.js', 'dist/cjs/client/index.js'], ...CLIENT },
+      { ...sdk, files: ['dist/esm/server/index.js', 'dist/cjs/server/index.js'], ...SERVER },
       { name: '@modelcontextprotocol/client', ...two, ...CLIENT },
       { name: '@modelcontextprotocol/server', ...two, ...SERVER },
     ]

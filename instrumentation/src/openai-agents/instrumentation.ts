@@ -18,7 +18,7 @@ export class OpenAiAgentsInstrumentation extends AgentInstrumentation {
 
   override modules(): PatchedModule[] {
     const patch = (exports: AgentsCore) => patchRunner(exports)
-    const esmEntry = 'dist/index.mjs'
-    return [{ name: '@openai/agents-core', since: '0.1.0', testedMajor: 0, esmEntry, patch }]
+    const files = ['dist/index.mjs', 'dist/index.js']
+    return [{ name: '@openai/agents-core', since: '0.1.0', testedMajor: 0, files, isMain: true, patch }]
   }
 }
