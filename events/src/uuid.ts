@@ -8,6 +8,8 @@ const COUNTER_RANGE = 2 ** 26
 const pool = new Uint8Array(POOL_BYTES)
 let poolOffset = POOL_BYTES
 let lastMillis = 0
+/** The first 13 digits, with their hyphens: the same all through a millisecond. */
+let prefix = ''
 let counter = 0
 
 /**
@@ -23,7 +25,7 @@ export function uuidv7(nowMillis = Date.now()): string {
   const random = poolOffset
   poolOffset += 10
   if (nowMillis > lastMillis) {
-    lastMillis = nowMillis
+    setMillis(nowMillis)
     // The top bit stays clear, so that at least 33 million ids fit into the millisecond.
     counter =
       ((pool[random + 6]! & 0x01) << 24) |
@@ -31,19 +33,11 @@ export function uuidv7(nowMillis = Date.now()): string {
       (pool[random + 8]! << 8) |
       pool[random + 9]!
   } else if (++counter === COUNTER_RANGE) {
-    lastMillis++
+    setMillis(lastMillis + 1)
     counter = 0
   }
-  const high = Math.floor(lastMillis / 0x10000)
   return (
-    HEX[high >>> 24]! +
-    HEX[(high >>> 16) & 0xff]! +
-    HEX[(high >>> 8) & 0xff]! +
-    HEX[high & 0xff]! +
-    '-' +
-    HEX[(lastMillis >>> 8) & 0xff]! +
-    HEX[lastMillis & 0xff]! +
-    '-' +
+    prefix +
     HEX[0x70 | (counter >>> 22)]! +
     HEX[(counter >>> 14) & 0xff]! +
     '-' +
@@ -57,6 +51,12 @@ export function uuidv7(nowMillis = Date.now()): string {
     HEX[pool[random + 4]!]! +
     HEX[pool[random + 5]!]!
   )
+}
+
+function setMillis(millis: number): void {
+  lastMillis = Math.floor(millis)
+  const digits = lastMillis.toString(16).padStart(12, '0')
+  prefix = `${digits.slice(0, 8)}-${digits.slice(8)}-`
 }
 
 export function isUuid(text: string): boolean {

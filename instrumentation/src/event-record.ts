@@ -9,11 +9,11 @@ import {
   parsePlainJson,
   toUuid,
 } from '@agentic-hooks/events'
-import type { AttributeValue, HrTime, SpanContext } from '@opentelemetry/api'
+import type { AnyValue, AttributeValue, HrTime, SpanContext } from '@opentelemetry/api'
 import type { InstrumentationScope } from '@opentelemetry/core'
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
-import { assemble, type HookLogRecord } from './log-record.ts'
+import { HookLogRecord } from './log-record.ts'
 import { INSTRUMENTATION_SCOPE } from './resource.ts'
 
 /** The record as the receiver would store it: for lines of a file that have to be the same as the receiver's. */
@@ -58,6 +58,8 @@ function originOf(resource: Resource, scope: InstrumentationScope): Origin {
   return origin
 }
 
+const NONE: ReadonlySet<string> = new Set()
+
 /** Turns stored records back into the log records that they were, those of one origin with one resource. */
 export class RecordReader {
   readonly #resources = new Map<string, Resource>()
@@ -66,19 +68,19 @@ export class RecordReader {
     const attributes = parse(record.attributes)
     const originalId = attributes?.[Attribute.EventId]
     const time = toHrTime(record.timestampMicros)
-    return assemble({
+    return new HookLogRecord({
       eventId: typeof originalId === 'string' ? originalId : record.eventId,
       eventType: record.eventType,
       sessionId: record.sessionId,
       workflowId: record.workflowId,
       phaseId: record.phaseId,
       milestoneId: record.milestoneId,
-      data: parse(record.data) ?? {},
-      dataBytes: record.data.byteLength,
+      // It was limited and redacted before it was stored.
+      snapshot: { data: parse(record.data) ?? {}, bytes: record.data.byteLength, cutTexts: NONE },
+      redactor: null,
       hrTime: time,
       // A line does not say when the event was observed; it was at once.
       hrTimeObserved: time,
-      severityNumber: record.severity ?? 0,
       spanContext: spanContextOf(record, attributes?.flags),
       resource: this.#resource(record.origin?.resource),
       instrumentationScope: INSTRUMENTATION_SCOPE,
@@ -101,10 +103,13 @@ function spanContextOf({ traceId, spanId }: EventRecord, flags: unknown): SpanCo
     : undefined
 }
 
-function parse(json: Uint8Array | null): EventData | null {
+function parse(json: Uint8Array | null): Record<string, AnyValue> | null {
   return (
     json &&
-    (parsePlainJson(Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString()) as EventData)
+    (parsePlainJson(Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString()) as Record<
+      string,
+      AnyValue
+    >)
   )
 }
 

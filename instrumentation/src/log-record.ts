@@ -21,7 +21,7 @@ import type { Resource } from '@opentelemetry/resources'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import { ambient } from './ambient.ts'
 import type { Redactor } from './redact.ts'
-import { snapshot } from './snapshot.ts'
+import { type Snapshot, snapshot } from './snapshot.ts'
 
 /** An event as it may be emitted: inside a session's scope it needs no session id. */
 export type EmittedEvent = Omit<HookEvent, 'sessionId'> & { sessionId?: string }
@@ -35,13 +35,6 @@ export interface RecordContext {
   readonly maxPayloadBytes: number
 }
 
-/** A hook event as OpenTelemetry's processors and serializers read it. */
-export interface HookLogRecord extends ReadableLogRecord {
-  readonly eventName: string
-  /** About the memory that it takes. */
-  readonly byteLength: number
-}
-
 /** The parts of a record, each a value that can be sent. */
 export interface RecordFields {
   readonly eventId: string
@@ -50,11 +43,11 @@ export interface RecordFields {
   readonly workflowId: string | null
   readonly phaseId: string | null
   readonly milestoneId: string | null
-  readonly data: EventData
-  readonly dataBytes: number
+  readonly snapshot: Snapshot
+  /** `null`: no secrets are to be taken out of the snapshot. */
+  readonly redactor: Redactor | null
   readonly hrTime: HrTime
   readonly hrTimeObserved: HrTime
-  readonly severityNumber: number
   readonly spanContext: SpanContext | undefined
   readonly resource: Resource
   readonly instrumentationScope: InstrumentationScope
@@ -78,30 +71,86 @@ export function toLogRecord(event: EmittedEvent, context: RecordContext): HookLo
   const hrTimeObserved = toHrTime(observedAt)
   const eventType = name('eventType', event.eventType)
   if (!eventType) throw new TypeError('eventType is missing: an event needs a type')
-  const given = scope?.data ? { ...scope.data, ...event.data } : (event.data ?? NO_DATA)
-  const { data, bytes } = snapshot(given, context.maxPayloadBytes, context.redactor)
+  const data = scope?.data ? { ...scope.data, ...event.data } : (event.data ?? NO_DATA)
   const spanContext = trace.getActiveSpan()?.spanContext()
-  return assemble({
+  return new HookLogRecord({
     eventId: name('eventId', event.eventId) || uuidv7(observedAt),
     eventType,
     sessionId: name('sessionId', event.sessionId ?? scope?.sessionId) ?? '',
     workflowId: name('workflowId', event.workflowId ?? scope?.workflowId),
     phaseId: name('phaseId', event.phaseId ?? scope?.phaseId),
     milestoneId: name('milestoneId', event.milestoneId ?? scope?.milestoneId),
-    data,
-    dataBytes: bytes,
+    snapshot: snapshot(data, context.maxPayloadBytes, context.redactor),
+    redactor: context.redactor,
     hrTime: timeOf(event.timestamp) ?? hrTimeObserved,
     hrTimeObserved,
-    severityNumber: severityOf(eventType, data),
     spanContext: spanContext && isSpanContextValid(spanContext) ? spanContext : undefined,
     resource: context.resource,
     instrumentationScope: context.instrumentationScope,
   })
 }
 
-/** Lays the parts out as docs/decisions say a hook event looks on the wire. */
-export function assemble(fields: RecordFields): HookLogRecord {
-  const { eventType, sessionId, workflowId, phaseId, milestoneId, data } = fields
+/**
+ * A hook event as OpenTelemetry's processors and serializers read it, laid out as docs/decisions say that it looks
+ * on the wire. Secrets are taken out, and attributes made, when it is first read, which is with its batch: the
+ * agent waits for `emit`, not for that.
+ */
+export class HookLogRecord implements ReadableLogRecord {
+  readonly droppedAttributesCount = 0
+  readonly #fields: RecordFields
+  #attributes: Attributes | null = null
+
+  constructor(fields: RecordFields) {
+    this.#fields = fields
+  }
+
+  /** About the memory that it takes. */
+  get byteLength(): number {
+    return RECORD_OVERHEAD_BYTES + this.#fields.snapshot.bytes
+  }
+
+  get hrTime(): HrTime {
+    return this.#fields.hrTime
+  }
+
+  get hrTimeObserved(): HrTime {
+    return this.#fields.hrTimeObserved
+  }
+
+  get spanContext(): SpanContext | undefined {
+    return this.#fields.spanContext
+  }
+
+  get resource(): Resource {
+    return this.#fields.resource
+  }
+
+  get instrumentationScope(): InstrumentationScope {
+    return this.#fields.instrumentationScope
+  }
+
+  get eventName(): string {
+    return EVENT_NAME_PREFIX + this.#fields.eventType
+  }
+
+  get severityNumber(): number {
+    return severityOf(this.#fields.eventType, this.#fields.snapshot.data)
+  }
+
+  get body(): string {
+    return sentence(this.#fields.eventType, this.attributes[Attribute.Data] as EventData)
+  }
+
+  get attributes(): Attributes {
+    this.#attributes ??= attributesOf(this.#fields)
+    return this.#attributes
+  }
+}
+
+function attributesOf(fields: RecordFields): Attributes {
+  const { sessionId, workflowId, phaseId, milestoneId, snapshot } = fields
+  const { data } = snapshot
+  fields.redactor?.redact(data, snapshot.cutTexts)
   const attributes: Attributes = {
     [Attribute.EventId]: fields.eventId,
     [Attribute.SessionId]: sessionId,
@@ -112,19 +161,7 @@ export function assemble(fields: RecordFields): HookLogRecord {
   if (milestoneId !== null) attributes[Attribute.MilestoneId] = milestoneId
   mirror(attributes, data)
   attributes[Attribute.Data] = data
-  return {
-    hrTime: fields.hrTime,
-    hrTimeObserved: fields.hrTimeObserved,
-    eventName: EVENT_NAME_PREFIX + eventType,
-    severityNumber: fields.severityNumber,
-    body: sentence(eventType, data),
-    attributes,
-    spanContext: fields.spanContext,
-    resource: fields.resource,
-    instrumentationScope: fields.instrumentationScope,
-    droppedAttributesCount: 0,
-    byteLength: RECORD_OVERHEAD_BYTES + fields.dataBytes,
-  }
+  return attributes
 }
 
 /** Copies what MIRRORED_DATA_KEYS says. Members that are named in the code are found ten times as fast. */

@@ -1,6 +1,6 @@
 import { type EventData, MAX_JSON_DEPTH, TOO_DEEP } from '@agentic-hooks/events'
 import type { AnyValue } from '@opentelemetry/api'
-import { REDACTED, type Redactor } from './redact.ts'
+import type { Redactor } from './redact.ts'
 
 /** The key under which an object says how many of its members were cut; an array says so in its last item. */
 export const TRUNCATED = '[truncated]'
@@ -12,28 +12,39 @@ const SCALAR_BYTES = 8
 /** How far beyond a cut secrets are looked for, so that the cut leaves no half of one. */
 const LONGEST_SECRET_LENGTH = 4096
 
-/** A payload as it was when `emit` was called, and about how many bytes it takes. */
+/** A payload as it was when `emit` was called. */
 export interface Snapshot {
   readonly data: Record<string, AnyValue>
+  /** About how many it takes. */
   readonly bytes: number
+  /** The texts in it that had to be cut, and that hold no secret any more. */
+  readonly cutTexts: ReadonlySet<string>
 }
 
+const NONE: ReadonlySet<string> = new Set()
+
 /**
- * Copies a payload into values that every serializer takes (docs/values.md), without secrets and within the
- * limit; what was cut says so. It never throws: whatever cannot be read says why in its place.
+ * Copies a payload into values that every serializer takes (docs/values.md), within the limit; what was cut says
+ * so. It never throws: whatever cannot be read says why in its place. Secrets stay in it, except in texts that
+ * are cut: there the redactor has to see more than is kept.
  */
 export function snapshot(data: EventData, maxBytes: number, redactor: Redactor | null): Snapshot {
   const copier = new Copier(maxBytes, redactor)
   const copy = copier.copy(data)
-  return { data: isMap(copy) ? copy : { value: copy ?? null }, bytes: copier.bytes }
+  return {
+    data: isMap(copy) ? copy : { value: copy ?? null },
+    bytes: copier.bytes,
+    cutTexts: copier.cutTexts,
+  }
 }
 
-function isMap(value: AnyValue | undefined): value is Record<string, AnyValue> {
+export function isMap(value: AnyValue | undefined): value is Record<string, AnyValue> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
 }
 
 class Copier {
   bytes = 0
+  cutTexts = NONE
   readonly #maxBytes: number
   readonly #redactor: Redactor | null
   /** The objects that the current value lies in. */
@@ -68,13 +79,19 @@ class Copier {
 
   #text(text: string): string {
     const room = Math.max(0, this.#maxBytes - this.bytes)
-    const within = text.length > room ? text.slice(0, room + LONGEST_SECRET_LENGTH) : text
-    const redacted = this.#redactor ? this.#redactor.text(within) : within
-    const size = redacted.length < MEASURED_TEXT_LENGTH ? redacted.length : Buffer.byteLength(redacted)
+    const size = text.length < MEASURED_TEXT_LENGTH ? text.length : Buffer.byteLength(text)
     this.bytes += Math.min(size, room)
-    if (size <= room && within.length === text.length) return redacted
+    return size <= room ? text : this.#cut(text, room)
+  }
+
+  #cut(text: string, room: number): string {
+    const within = text.slice(0, room + LONGEST_SECRET_LENGTH)
+    const redacted = this.#redactor ? this.#redactor.text(within) : within
+    const size = Buffer.byteLength(redacted)
     const kept = redacted.slice(0, Math.floor((redacted.length * room) / Math.max(size, room)))
-    return `${kept.toWellFormed()}[truncated: ${text.length} characters]`
+    const cut = `${kept.toWellFormed()}[truncated: ${text.length} characters]`
+    this.cutTexts = new Set(this.cutTexts).add(cut)
+    return cut
   }
 
   #object(value: object): AnyValue | undefined {
@@ -108,7 +125,27 @@ class Copier {
 
   #plain(value: { toJSON?: unknown }): AnyValue | undefined {
     if (typeof value.toJSON === 'function') return this.copy(value.toJSON())
-    return this.#members(value, Object.keys(value))
+    const copy = shallowCopy(value)
+    return copy ? this.#deepen(copy) : this.#members(value, Object.keys(value))
+  }
+
+  /** Replaces the members of a shallow copy by copies: most need none, and cloning an object is one step for V8. */
+  #deepen(copy: Record<string, unknown>): AnyValue {
+    const keys = Object.keys(copy)
+    for (let index = 0; index < keys.length; index++) {
+      if (this.bytes >= this.#maxBytes) {
+        for (const key of keys.slice(index)) delete copy[key]
+        copy[TRUNCATED] = `${keys.length - index} more members`
+        break
+      }
+      const key = keys[index]!
+      const value = copy[key]
+      this.bytes += key.length
+      const member = this.copy(value)
+      if (member === undefined) delete copy[key]
+      else if (member !== value) copy[key] = member
+    }
+    return copy as Record<string, AnyValue>
   }
 
   #members(value: object, keys: readonly string[]): AnyValue {
@@ -140,8 +177,7 @@ class Copier {
 
   #member(copy: Record<string, AnyValue>, key: string, value: unknown): void {
     this.bytes += key.length
-    const secret = this.#redactor?.isSecretKey(key) && isSecretValue(value)
-    const member = secret ? REDACTED : this.copy(value)
+    const member = this.copy(value)
     if (member !== undefined) setMember(copy, key, member)
   }
 
@@ -164,14 +200,20 @@ class Copier {
   }
 }
 
-/** Flags and gaps tell nothing; everything else under the key of a secret may be one. */
-function isSecretValue(value: unknown): boolean {
-  return value !== null && value !== undefined && value !== '' && typeof value !== 'boolean'
+/** Also for the key `__proto__`, which is a member like any other. */
+export function setMember(copy: Record<string, AnyValue>, key: string, value: AnyValue): void {
+  if (key === '__proto__')
+    Object.defineProperty(copy, key, { value, enumerable: true, writable: true, configurable: true })
+  else copy[key] = value
 }
 
-function setMember(copy: Record<string, AnyValue>, key: string, member: AnyValue): void {
-  if (key === '__proto__') Object.defineProperty(copy, key, { value: member, enumerable: true })
-  else copy[key] = member
+/** Null when a member cannot be read. */
+function shallowCopy(value: object): Record<string, unknown> | null {
+  try {
+    return { ...value }
+  } catch {
+    return null
+  }
 }
 
 function read(value: object, key: string): unknown {
