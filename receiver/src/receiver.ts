@@ -43,8 +43,9 @@ export async function startReceiver(
   const intake = new Intake({ ...config, authenticator, rateLimit, admission, pipeline, metrics, log })
   const app = { ...config, intake, authenticator, health, metrics, log, storage: names.join(',') }
   const listener = createListener(app)
-  const servers = config.port.map(() => new Server(listener, config))
-  const adminServer = config.adminPort === undefined ? null : new Server(createAdminListener(app), config)
+  const servers = config.port.map(() => new Server(listener, config, log))
+  const adminServer =
+    config.adminPort === undefined ? null : new Server(createAdminListener(app), config, log)
 
   let closed: Promise<void> | undefined
   const close = () => {

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs'
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
-import https from 'node:https'
+import type https from 'node:https'
 import net, { type AddressInfo, type Socket } from 'node:net'
-import { type Config, ConfigError } from './config.ts'
+import type { Logger } from 'pino'
+import type { Config } from './config.ts'
+import { createTlsServer, tlsFilesOf, watchTlsFiles } from './tls.ts'
 
 /** How often Node looks for connections past headersTimeout and requestTimeout. */
 const CHECK_CONNECTIONS_MILLIS = 1_000
@@ -28,14 +29,15 @@ export type ServerOptions = Pick<
 export class Server {
   readonly #server: http.Server | https.Server
   readonly #scheme: 'http' | 'https'
+  readonly #unwatchTlsFiles: () => void
   readonly #unanswered = new Set<ServerResponse>()
   /** Connections without a request so far, which Node does not count among the idle ones. */
   readonly #silent = new Set<Socket>()
   #stopping = false
 
   /** @throws ConfigError when a TLS file cannot be used */
-  constructor(listener: RequestListener, options: ServerOptions) {
-    const tls = readTlsFiles(options)
+  constructor(listener: RequestListener, options: ServerOptions, log: Logger) {
+    const tlsFiles = tlsFilesOf(options)
     const settings = {
       headersTimeout: options.headersTimeoutMillis,
       requestTimeout: options.requestTimeoutMillis,
@@ -46,10 +48,17 @@ export class Server {
       this.#track(request, response)
       listener(request, response)
     }
-    this.#scheme = tls ? 'https' : 'http'
-    this.#server = tls ? createTlsServer({ ...settings, ...tls }, track) : http.createServer(settings, track)
+    if (tlsFiles) {
+      const server = createTlsServer(settings, tlsFiles, track)
+      this.#unwatchTlsFiles = watchTlsFiles(server, tlsFiles, log)
+      this.#server = server
+    } else {
+      this.#unwatchTlsFiles = () => {}
+      this.#server = http.createServer(settings, track)
+    }
+    this.#scheme = tlsFiles ? 'https' : 'http'
     this.#server.maxConnections = options.maxConnections
-    this.#server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
+    this.#server.on(tlsFiles ? 'secureConnection' : 'connection', (socket: Socket) => {
       this.#silent.add(socket)
       socket.on('close', () => this.#silent.delete(socket))
     })
@@ -69,6 +78,7 @@ export class Server {
 
   /** Resolves when every connection is closed. Safe to call before listen() and twice. */
   async stop(): Promise<void> {
+    this.#unwatchTlsFiles()
     if (this.#stopping || !this.#server.listening) return
     this.#stopping = true
     for (const response of this.#unanswered) response.shouldKeepAlive = false
@@ -95,42 +105,5 @@ export class Server {
     if (this.#stopping) response.shouldKeepAlive = false
     this.#unanswered.add(response)
     response.on('close', () => this.#unanswered.delete(response))
-  }
-}
-
-interface TlsFiles {
-  cert: Buffer
-  key: Buffer
-  ca?: Buffer
-}
-
-function readTlsFiles({ tlsCertFile, tlsKeyFile, tlsClientCaFile }: ServerOptions): TlsFiles | null {
-  if (tlsCertFile === undefined || tlsKeyFile === undefined) return null
-  return {
-    cert: readFile('TLS_CERT_FILE', tlsCertFile),
-    key: readFile('TLS_KEY_FILE', tlsKeyFile),
-    ...(tlsClientCaFile !== undefined && { ca: readFile('TLS_CLIENT_CA_FILE', tlsClientCaFile) }),
-  }
-}
-
-function readFile(option: string, path: string): Buffer {
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    throw new ConfigError(`${option} cannot be read: ${(error as Error).message}`, { cause: error })
-  }
-}
-
-function createTlsServer(settings: http.ServerOptions & TlsFiles, listener: RequestListener): https.Server {
-  const mutual = settings.ca !== undefined
-  try {
-    return https.createServer(
-      { ...settings, minVersion: 'TLSv1.2', requestCert: mutual, rejectUnauthorized: mutual },
-      listener,
-    )
-  } catch (error) {
-    throw new ConfigError(`TLS_CERT_FILE, TLS_KEY_FILE or TLS_CLIENT_CA_FILE: ${(error as Error).message}`, {
-      cause: error,
-    })
   }
 }

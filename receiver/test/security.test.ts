@@ -1,8 +1,12 @@
-import { readFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import https from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import tls from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { SinkExporter } from '@agentic-hooks/events/testing'
-import { describe, expect, it } from 'vitest'
+import pino from 'pino'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { startReceiver } from '../../test/receiver.ts'
 import { type HttpRequest, send } from './support/http.ts'
 import { startTestReceiver } from './support/receiver.ts'
@@ -32,7 +36,46 @@ function sendTls(url: string, options: https.RequestOptions): Promise<number> {
   })
 }
 
+/** The subject's name in the certificate that a new connection gets. */
+function certificateName(url: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = tls.connect({ port: Number(new URL(url).port), rejectUnauthorized: false }, () => {
+      resolve(String(socket.getPeerCertificate().subject.CN))
+      socket.destroy()
+    })
+    socket.on('error', reject)
+  })
+}
+
+/** Certificate and key files that may be replaced. */
+function ownTlsFiles() {
+  const folder = mkdtempSync(join(tmpdir(), 'agentic-hooks-tls-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const files = { TLS_CERT_FILE: join(folder, 'cert.pem'), TLS_KEY_FILE: join(folder, 'key.pem') }
+  copyFileSync(file('server.pem'), files.TLS_CERT_FILE)
+  copyFileSync(file('server-key.pem'), files.TLS_KEY_FILE)
+  return files
+}
+
+const RELOAD_MILLIS = 10_000
+
 describe('TLS', () => {
+  it('gives new connections a renewed certificate, and the old one until its key is renewed too', async () => {
+    const files = ownTlsFiles()
+    const logged: string[] = []
+    const log = pino({ level: 'info' }, { write: (line) => void logged.push(line) })
+    await using receiver = await startTestReceiver([new SinkExporter()], files, log)
+    const before = await certificateName(receiver.url)
+
+    copyFileSync(file('client.pem'), files.TLS_CERT_FILE)
+    await vi.waitFor(() => expect(logged.join()).toContain('the old ones stay in use'), RELOAD_MILLIS)
+    expect(await certificateName(receiver.url)).toBe(before)
+
+    copyFileSync(file('client-key.pem'), files.TLS_KEY_FILE)
+    await vi.waitFor(() => expect(logged.join()).toContain('TLS files read again'), RELOAD_MILLIS)
+    expect(await certificateName(receiver.url)).not.toBe(before)
+  })
+
   it('answers over HTTPS', async () => {
     await using receiver = await startTestReceiver([new SinkExporter()], SERVER)
     expect(receiver.url).toMatch(/^https:/)
