@@ -18,7 +18,7 @@ import type { Metrics, Protocol } from './metrics.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { withTimeout } from './timeout.ts'
-import { Turns } from './turns.ts'
+import { giveWay, Turns } from './turns.ts'
 
 /** Of the time that a client waits, what storage gets; the rest is for the spool's disk. */
 const STORAGE_SHARE = 0.8
@@ -103,25 +103,45 @@ export class Intake {
       counted.stored(result, rejected.length)
       return rejected.length ? { ...result, rejected: [...rejected, ...result.rejected] } : result
     } catch (error) {
-      if (error instanceof UnavailableError) counted.refused(batch.events.length)
+      counted.refused(batch.events.length + rejected.length)
       throw error
     }
   }
 
   async #read(request: IncomingMessage, coding: Coding, ticket: Ticket, way: Way): Promise<DecodedRequest> {
-    const { maxBodyBytes, maxJsonValues } = this.#options
+    const { maxBodyBytes } = this.#options
     try {
       const sent = await readBody(request, ticket, maxBodyBytes)
-      if (isLarge(sent, coding)) await this.#turns.take()
-      ticket.signal.throwIfAborted()
-      const body = decompress(sent, coding, maxBodyBytes)
-      ticket.arrived(body.byteLength)
-      if (way.contentType === 'application/json') checkJsonValues(body, maxJsonValues)
+      if (isLarge(sent, coding))
+        return await this.#turns.take(() => this.#decodeLarge(sent, coding, ticket, way))
+      const body = this.#decompress(sent, coding, ticket)
+      this.#checkValues(body, way)
       return way.decode(body, nowMicros(), this.#limits)
     } catch (error) {
       ticket.leave()
       throw error
     }
+  }
+
+  /** The same in several steps, between which others are served. */
+  async #decodeLarge(sent: Buffer, coding: Coding, ticket: Ticket, way: Way): Promise<DecodedRequest> {
+    const body = this.#decompress(sent, coding, ticket)
+    await giveWay()
+    this.#checkValues(body, way)
+    await giveWay()
+    ticket.signal.throwIfAborted()
+    return way.decode(body, nowMicros(), this.#limits)
+  }
+
+  #decompress(sent: Buffer, coding: Coding, ticket: Ticket): Buffer {
+    ticket.signal.throwIfAborted()
+    const body = decompress(sent, coding, this.#options.maxBodyBytes)
+    ticket.arrived(body.byteLength)
+    return body
+  }
+
+  #checkValues(body: Buffer, { contentType }: Way): void {
+    if (contentType === 'application/json') checkJsonValues(body, this.#options.maxJsonValues)
   }
 
   async #store(batch: EventBatch, ticket: Ticket, { storeWithinMillis }: Way): Promise<ExportResult> {

@@ -24,10 +24,22 @@ export class TooManyValuesError extends RequestError {
  */
 export function checkJsonValues(body: Uint8Array, maxJsonValues: number): void {
   if (body.byteLength <= UNCHECKED_BYTES) return
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
   let values = 0
-  for (let index = 0; index < body.byteLength; index++) {
-    const byte = body[index]
-    if (byte !== COMMA && byte !== OPENING_BRACKET && byte !== OPENING_BRACE) continue
-    if (++values > maxJsonValues) throw new TooManyValuesError(maxJsonValues)
+  for (let start = 0; start < body.byteLength; start += 4) {
+    if (start + 4 <= body.byteLength && !mayBeginValue(view.getInt32(start))) continue
+    const end = Math.min(start + 4, body.byteLength)
+    for (let index = start; index < end; index++) {
+      const byte = body[index]
+      if (byte === COMMA || byte === OPENING_BRACKET || byte === OPENING_BRACE) values++
+    }
+    if (values > maxJsonValues) throw new TooManyValuesError(maxJsonValues)
   }
+}
+
+/** Whether one of four bytes is a comma or, but for the bit in which those two differ, an opening bracket or brace. */
+function mayBeginValue(word: number): boolean {
+  const commas = word ^ 0x2c2c2c2c
+  const brackets = (word | 0x20202020) ^ 0x7b7b7b7b
+  return ((((commas - 0x01010101) & ~commas) | ((brackets - 0x01010101) & ~brackets)) & 0x80808080) !== 0
 }

@@ -151,7 +151,7 @@ export class Metrics {
     ])
     const refused = this.#counter(
       'hooks_events_refused_total',
-      'Events that were read and are to be sent again (503).',
+      'Events decoded and then not accepted, to be sent again: 503, or their client left.',
       ['protocol'],
     )
     const durations = new Histogram({

@@ -4,18 +4,21 @@ import { setImmediate } from 'node:timers/promises'
 const LOOP_TURNS_BETWEEN = 64
 
 /**
- * Lets one after the other go, some turns of the event loop apart: between two large bodies whatever else has
+ * Lets one after the other work, some turns of the event loop apart: between two large bodies whatever else has
  * arrived in the meantime is served. Without it, all that become complete at once would be decoded in a row.
  */
 export class Turns {
-  #last: Promise<void> = Promise.resolve()
+  #last: Promise<unknown> = Promise.resolve()
 
-  take(): Promise<void> {
-    this.#last = this.#last.then(giveWay)
-    return this.#last
+  /** Resolves or rejects as the work does. */
+  take<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(giveWay).then(work)
+    this.#last = done.catch(() => {})
+    return done
   }
 }
 
-async function giveWay(): Promise<void> {
+/** Lets everything else go first that is ready now. */
+export async function giveWay(): Promise<void> {
   for (let turn = 0; turn < LOOP_TURNS_BETWEEN; turn++) await setImmediate()
 }

@@ -96,6 +96,27 @@ describe('GET /metrics', () => {
     expect(sink.calls.length).toBeGreaterThan(1)
   })
 
+  it('counts events as refused whose client left before they were stored', async () => {
+    const sink = new SinkExporter()
+    sink.hang()
+    await using receiver = await startTestReceiver([sink])
+    const controller = new AbortController()
+    const posted = fetch(`${receiver.url}/v1/logs`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{}]}]}]}',
+      signal: controller.signal,
+    })
+    await vi.waitFor(() => expect(sink.calls).toHaveLength(1))
+    controller.abort()
+    await expect(posted).rejects.toThrow()
+    await vi.waitFor(async () => {
+      const samples = await scrape(receiver.url)
+      expect(samples.get('hooks_events_refused_total{protocol="otlp_json"}')).toBe(1)
+    })
+    sink.recover()
+  })
+
   it('shows what is in flight and for how long', async () => {
     const sink = new SinkExporter()
     sink.hang()
