@@ -10,7 +10,7 @@ export const question =
 
 const ROOT = join(import.meta.dirname, '..')
 const AGENT = join(import.meta.dirname, 'preload-agent.mjs')
-const START_RUNS = 15
+const START_RUNS = 9
 const TOOL_RUNS = 5
 const TOOL_CALLS = 2_000
 

@@ -21,6 +21,16 @@ export function conversationIdIn(
   return undefined
 }
 
+/** Tool inputs come as the JSON text that a model wrote, which need not be any. */
+export function parsedJson(text: unknown): unknown {
+  if (typeof text !== 'string') return text
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
 /** The text of a message's content where it is nothing but text, else the content as it is. */
 export function plainText(content: unknown): unknown {
   if (!Array.isArray(content) || content.length === 0) return content

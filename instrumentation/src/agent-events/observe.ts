@@ -9,6 +9,11 @@ export interface Observation {
   failed(error: unknown): void
 }
 
+/** Only runs the call in a scope; something else tells of its end. */
+export function runIn(scope: Scope): Observation {
+  return { scope, completed() {}, failed() {} }
+}
+
 type AnyFunction = (this: never, ...args: never[]) => unknown
 
 /**
@@ -80,7 +85,7 @@ export function observeIterator<T>(
   type Step = (this: AsyncIterator<T>, ...args: unknown[]) => Promise<IteratorResult<T>>
   const within = (step: unknown) => {
     if (!step || !scope) return step as Step | undefined
-    return observed(step as AnyFunction, () => ({ scope, completed() {}, failed() {} })) as Step
+    return observed(step as AnyFunction, () => runIn(scope)) as Step
   }
   const next = within(iterator.next)!
   const doReturn = within(iterator.return)

@@ -1,7 +1,7 @@
 import { EventType } from '@agentic-hooks/events'
 import { BoundedMap } from '../agent-events/bounded-map.ts'
 import { conversationIdIn, plainText } from '../agent-events/conversation.ts'
-import { describeError, isAbort } from '../agent-events/error.ts'
+import { isAbort } from '../agent-events/error.ts'
 import type { Operation } from '../agent-events/operation.ts'
 import {
   type AgentRecorder,
@@ -256,7 +256,7 @@ export class AiCalls {
     const stopped = { stop_reason: isAbort(error) ? 'aborted' : 'error' }
     call.modelCall?.fail(error, stopped)
     for (const tool of call.tools.values()) tool.fail(error)
-    call.run.fail(error, { ...describeError(error), ...stopped })
+    call.run.fail(error, stopped)
   }
 }
 

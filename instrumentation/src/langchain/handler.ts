@@ -1,4 +1,4 @@
-import { plainText } from '../agent-events/conversation.ts'
+import { parsedJson, plainText } from '../agent-events/conversation.ts'
 import { isAbort } from '../agent-events/error.ts'
 import type { Operation } from '../agent-events/operation.ts'
 import { type AgentRecorder, addUsage, type Usage } from '../agent-events/recorder.ts'
@@ -207,7 +207,7 @@ export class HookEventsHandler {
     const name = runName ?? tool.name ?? tool.id?.at(-1) ?? 'tool'
     const id = toolCallId ?? runId
     this.#approvals.started(id)
-    const operation = this.#recorder.tool(scope, { name, id, input: parsed(input) })
+    const operation = this.#recorder.tool(scope, { name, id, input: parsedJson(input) })
     this.#runs.set(runId, { scope: { ...scope, toolUseId: id, toolName: name }, isTool: true, operation })
   }
 
@@ -276,15 +276,6 @@ function agentNameOf(metadata: Metadata | undefined): string | undefined {
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
-}
-
-/** Tool inputs come as the text of their JSON. */
-function parsed(input: string): unknown {
-  try {
-    return JSON.parse(input)
-  } catch {
-    return input
-  }
 }
 
 /** LangGraph's own error for a run that was aborted has no name. */

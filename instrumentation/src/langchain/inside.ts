@@ -1,7 +1,7 @@
 import { activeRecorder } from '../agent-events/agent-instrumentation.ts'
 import { conversationIdIn } from '../agent-events/conversation.ts'
 import { quietly } from '../agent-events/error.ts'
-import { type Observation, observed, observeIterator } from '../agent-events/observe.ts'
+import { observed, observeIterator, runIn } from '../agent-events/observe.ts'
 import { patchMethod } from '../agent-events/patch.ts'
 import { insideModelCall, insideTool } from '../agent-events/recorder.ts'
 import type { Scope } from '../agent-events/scope.ts'
@@ -15,7 +15,10 @@ type Iterate = (this: object, ...args: unknown[]) => AsyncIterableIterator<unkno
  */
 export function patchChatModel(prototype: object | undefined): void {
   patchMethod(prototype, 'generate', (original) =>
-    observed(original, (_model: object, args: unknown[]) => inScope(modelScope(args))),
+    observed(original, (_model: object, args: unknown[]) => {
+      const scope = modelScope(args)
+      return scope && runIn(scope)
+    }),
   )
   patchMethod(prototype, '_streamIterator', (original) => {
     const iterate = original as unknown as Iterate
@@ -36,13 +39,11 @@ export function patchChatModel(prototype: object | undefined): void {
 /** A server's client that a tool only adapts must not report the tool's call again. */
 export function patchTool(prototype: object | undefined): void {
   patchMethod(prototype, 'call', (original) =>
-    observed(original, (tool: { name: string }, args: unknown[]) => inScope(toolScope(tool, args))),
+    observed(original, (tool: { name: string }, args: unknown[]) => {
+      const scope = toolScope(tool, args)
+      return scope && runIn(scope)
+    }),
   )
-}
-
-/** The callbacks tell of the rest. */
-function inScope(scope: Scope | undefined): Observation | undefined {
-  return scope && { scope, completed() {}, failed() {} }
 }
 
 interface CallConfig {

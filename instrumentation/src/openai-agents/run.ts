@@ -1,4 +1,5 @@
 import { EventType } from '@agentic-hooks/events'
+import { parsedJson } from '../agent-events/conversation.ts'
 import { isAbort, quietly } from '../agent-events/error.ts'
 import type { Operation } from '../agent-events/operation.ts'
 import {
@@ -99,7 +100,7 @@ export class AgentRun {
   }
 
   toolStarted(tool: Tool, toolCall: ToolCallItem): void {
-    const call = { name: tool.name, id: idOf(toolCall), input: this.content(parsed(toolCall.arguments)) }
+    const call = { name: tool.name, id: idOf(toolCall), input: this.content(parsedJson(toolCall.arguments)) }
     const operation = this.recorder.tool(this.#agentScope, call)
     this.#tools.set(call.id, { operation, scope: insideTool(this.#agentScope, call) })
   }
@@ -167,21 +168,11 @@ export class AgentRun {
   }
 
   #interrupted({ rawItem, name, toolName }: ApprovalItem): ToolCall {
-    const input = this.content(parsed(rawItem.arguments))
+    const input = this.content(parsedJson(rawItem.arguments))
     return { name: toolName ?? name ?? rawItem.name ?? '', id: idOf(rawItem), input }
   }
 }
 
 function idOf({ callId, id }: ToolCallItem): string {
   return callId ?? id ?? ''
-}
-
-/** Arguments come as the JSON text that the model wrote. */
-function parsed(args: unknown): unknown {
-  if (typeof args !== 'string') return args
-  try {
-    return JSON.parse(args)
-  } catch {
-    return args
-  }
 }

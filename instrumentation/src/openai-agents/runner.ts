@@ -1,7 +1,7 @@
 import { activeRecorder } from '../agent-events/agent-instrumentation.ts'
 import { plainText } from '../agent-events/conversation.ts'
 import { quietly } from '../agent-events/error.ts'
-import { observed } from '../agent-events/observe.ts'
+import { observed, runIn } from '../agent-events/observe.ts'
 import { patchMethod } from '../agent-events/patch.ts'
 import { activeScope } from '../agent-events/scope.ts'
 import { patchModel, patchProvider } from './model.ts'
@@ -116,7 +116,7 @@ function runInvokeInside(tool: Tool): void {
   patchMethod(tool, 'invoke', (original) =>
     observed(original, (_tool: Tool, [, , details]: InvokeArgs) => {
       const scope = currentRun()?.scopeOf(details?.toolCall)
-      return scope && { scope, completed() {}, failed() {} }
+      return scope && runIn(scope)
     }),
   )
 }
