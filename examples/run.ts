@@ -52,7 +52,7 @@ rmSync(folder, { recursive: true })
 
 function linkLibraries(): void {
   const link = join(import.meta.dirname, 'node_modules')
-  if (existsSync(MATRIX) && !existsSync(link)) symlinkSync(MATRIX, link)
+  if (existsSync(MATRIX) && !existsSync(link)) symlinkSync('../instrumentation/matrix/node_modules', link)
 }
 
 function runAgent(name: string, endpoint: string): Promise<number | null> {
