@@ -43,6 +43,76 @@ export function mutate(body: Buffer, other: Buffer, random: Random): Buffer {
   return mutated.subarray(0, MAX_BYTES)
 }
 
+const INTERESTING_VALUES: readonly unknown[] = [
+  null,
+  true,
+  -1,
+  0.5,
+  2 ** 53,
+  '',
+  '0',
+  '-9223372036854775808',
+  '18446744073709551615',
+  'NaN',
+  '\u0000\uD800',
+  'session.id',
+  'event.name',
+  'agentic_hooks.data',
+  [],
+  {},
+  { stringValue: 'a.b' },
+  { intValue: '7' },
+  { doubleValue: '-Infinity' },
+  { bytesValue: 'AA' },
+  { arrayValue: { values: [{}, { boolValue: false }] } },
+  { kvlistValue: { values: [{ key: '__proto__', value: { stringValue: 'x' } }] } },
+]
+
+type Node = Record<string, unknown>
+
+/** JSON like `body` but for some members that are missing, doubled or of another value. Null when it is no JSON. */
+export function mutateJson(body: Buffer, random: Random): Buffer | null {
+  let root: unknown
+  try {
+    root = JSON.parse(body.toString())
+  } catch {
+    return null
+  }
+  const changes = random.between(1, MAX_CHANGES)
+  for (let change = 0; change < changes; change++) changeMember(root, random)
+  return Buffer.from(JSON.stringify(root))
+}
+
+function changeMember(root: unknown, random: Random): void {
+  const places = placesIn(root)
+  if (places.length === 0) return
+  const [node, key] = random.pick(places)
+  if (random.between(0, 3) > 0) node[key] = structuredClone(random.pick(valuesFor(node[key], random)))
+  else if (!Array.isArray(node)) delete node[key]
+  else if (random.between(0, 1)) node.push(structuredClone(node[Number(key)]))
+  else node.splice(Number(key), 1)
+}
+
+/** Mostly of the same kind: another kind is mostly refused. */
+function valuesFor(value: unknown, random: Random): readonly unknown[] {
+  if (random.between(0, 3) === 0) return INTERESTING_VALUES
+  const alike = INTERESTING_VALUES.filter((other) => kindOf(other) === kindOf(value))
+  return alike.length > 0 ? alike : INTERESTING_VALUES
+}
+
+function kindOf(value: unknown): string {
+  return Array.isArray(value) ? 'array' : typeof value
+}
+
+function placesIn(value: unknown, places: [Node, string][] = []): [Node, string][] {
+  if (typeof value !== 'object' || value === null) return places
+  for (const key of Object.keys(value)) {
+    places.push([value as Node, key])
+    placesIn((value as Node)[key], places)
+  }
+  return places
+}
+
 function randomBytes(length: number, random: Random): Buffer {
   return Buffer.from(Array.from({ length }, () => random.between(0, 255)))
 }

@@ -31,6 +31,7 @@ const LIST_FIELDS = 0b10
 const TOO_DEEP_JSON = `"${TOO_DEEP}"`
 /** No text has a length of -1. */
 const NO_TEXT = [0, -1]
+const NO_TEXTS = MIRRORED_KEYS.flatMap(() => NO_TEXT)
 const MIRRORED_KEY_TABLE = new NameTable(MIRRORED_KEYS)
 
 /**
@@ -43,7 +44,7 @@ export class AnyValueWriter {
   readonly #json: JsonWriter
 
   /** Starts and ends of the texts under mirrored keys in the map that was written last at depth 0. */
-  readonly #mirrored: number[] = MIRRORED_KEYS.flatMap(() => NO_TEXT)
+  readonly #mirrored: number[] = NO_TEXTS.slice()
 
   /** @param entry has the value to write at hand */
   constructor(wire: WireReader, entry: KeyValueReader, json: JsonWriter) {
@@ -68,7 +69,7 @@ export class AnyValueWriter {
 
   #forgetMirrored(): void {
     // A loop: Array.prototype.fill costs more than all the rest of a small record.
-    for (let index = 0; index < this.#mirrored.length; index++) this.#mirrored[index] = NO_TEXT[index & 1]!
+    for (let index = 0; index < this.#mirrored.length; index++) this.#mirrored[index] = NO_TEXTS[index]!
   }
 
   /** Writes `"key":value` of the entry, whose object lies in `depth - 1` others. */

@@ -38,10 +38,15 @@ export function writeScope(
 
 /** What resource and scope say that every record of theirs keeps in `attributes`, as members of JSON. */
 export function originMembers(resource: OriginFields, scope: OriginFields): string {
+  return [...membersOf('resource', resource), ...membersOf('scope', scope)].join(',')
+}
+
+const NO_MEMBERS: readonly string[] = []
+
+function membersOf(part: string, { droppedAttributesCount, schemaUrl }: OriginFields): readonly string[] {
+  if (!droppedAttributesCount && !schemaUrl) return NO_MEMBERS
   const members: string[] = []
-  for (const [part, { droppedAttributesCount, schemaUrl }] of Object.entries({ resource, scope })) {
-    if (droppedAttributesCount) members.push(`"${part}.dropped_attributes_count":${droppedAttributesCount}`)
-    if (schemaUrl) members.push(`"${part}.schema_url":${encodeJsonString(schemaUrl)}`)
-  }
-  return members.join(',')
+  if (droppedAttributesCount) members.push(`"${part}.dropped_attributes_count":${droppedAttributesCount}`)
+  if (schemaUrl) members.push(`"${part}.schema_url":${encodeJsonString(schemaUrl)}`)
+  return members
 }

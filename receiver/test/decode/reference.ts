@@ -39,6 +39,8 @@ export interface LogRecord {
   readonly observedTimeUnixNano?: string
   readonly severityNumber?: number
   readonly severityText?: string
+  /** In JSON only: the old release does not know it. */
+  readonly eventName?: string
   readonly body?: AnyValue | null
   readonly attributes?: readonly KeyValue[]
   readonly droppedAttributesCount?: number
@@ -140,7 +142,7 @@ function expectedEvent(
   const id = uid ? toUuid(uid) : { eventId: derivedId(), original: null }
   const sessionId = takeSession(attributes)
   const names = ['workflow', 'phase', 'milestone'].map((kind) => take(`agentic_hooks.${kind}.id`))
-  const eventName = takeEventName(attributes, record.body?.stringValue)
+  const eventName = takeEventName(attributes, record)
   const hookData = attributes.get('agentic_hooks.data')?.kvlistValue
   const timestampMicros =
     micros(record.timeUnixNano) || micros(record.observedTimeUnixNano) || receivedAtMicros
@@ -200,8 +202,13 @@ function takeSession(attributes: Map<string, AnyValue>): string {
   return sessionId
 }
 
-function takeEventName(attributes: Map<string, AnyValue>, body: string | undefined): string {
+function takeEventName(attributes: Map<string, AnyValue>, { eventName, body: anyBody }: LogRecord): string {
   const name = storable(attributes.get('event.name')?.stringValue)
+  const body = anyBody?.stringValue
+  if (eventName) {
+    if (name === storableText(eventName)) attributes.delete('event.name')
+    return storableText(eventName)
+  }
   if (!name) return 'log'
   attributes.delete('event.name')
   return body?.endsWith(`.${name}`) && /^[\w.-]+$/.test(body) ? body : name
