@@ -42,10 +42,15 @@ linkLibraries()
     }
     console.log(`\n\x1b[1mnode --require @agentic-hooks/instrumentation/register examples/${name}.mjs\x1b[0m`)
     const exitCode = await runAgent(name, receiver.url)
-    if (exitCode !== 0) process.exitCode = 1
     const events = readEvents()
-    for (const event of events.slice(seen)) console.log(`  ${describe(event)}`)
+    const arrived = events.slice(seen)
+    for (const event of arrived) console.log(`  ${describe(event)}`)
     seen = events.length
+    const isWhole = arrived.some(({ event_type }) => event_type === 'session_completed')
+    if (exitCode !== 0 || !isWhole) {
+      console.log(`  ${name} ended with ${exitCode}, ${arrived.length} events arrived`)
+      process.exitCode = 1
+    }
   }
 }
 rmSync(folder, { recursive: true })
