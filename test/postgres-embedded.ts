@@ -157,7 +157,8 @@ class EmbeddedServer {
   }
 
   async #kill(): Promise<void> {
-    const backends = this.#paused.length > 0 ? this.#paused : await this.#backends()
+    // One that is down already, or recovers, does not say; its processes then end when they miss the postmaster.
+    const backends = this.#paused.length > 0 ? this.#paused : await this.#backends().catch(() => [])
     const killed = this.#end('SIGKILL')
     // Without their postmaster they would end by themselves, but not before the next statement.
     for (const pid of backends) signalIfAlive(pid, 'SIGKILL')

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type PostgresServer, startPostgres } from '../postgres.ts'
 import { type RunningReceiver, startReceiver } from '../receiver.ts'
 import type { Acknowledgement } from './agents.ts'
@@ -8,6 +9,9 @@ import { Balancer, SERVER_HEADER } from './balancer.ts'
 import { DatabaseRecovery } from './database-recovery.ts'
 import { FillableDisk } from './disk.ts'
 import { TcpProxy } from './tcp-proxy.ts'
+
+const START_TIMEOUT_MILLIS = 30_000
+const RESTART_MILLIS = 200
 
 export interface WorldOptions {
   readonly receivers: number
@@ -146,13 +150,23 @@ export class ReplaceableReceiver {
     await this.#process.stop()
   }
 
+  /** As an orchestrator does it: again and again, since a receiver with a spool cannot start on a full disk. */
   async startAgain(): Promise<void> {
-    this.#process = await startReceiver({ env: this.#env })
-    this.proxy.retarget(portOf(this.#process))
+    const deadline = performance.now() + START_TIMEOUT_MILLIS
+    for (;;) {
+      try {
+        this.#process = await startReceiver({ env: this.#env })
+        this.proxy.retarget(portOf(this.#process))
+        return
+      } catch (error) {
+        if (performance.now() > deadline) throw error
+        await sleep(RESTART_MILLIS)
+      }
+    }
   }
 
   async stop(): Promise<void> {
-    await this.#process.stop()
+    await this.#process[Symbol.asyncDispose]()
     this.proxy.stop()
   }
 }
