@@ -98,8 +98,8 @@ export class PostgresExporter implements Exporter, EventReader {
   }
 
   async health(): Promise<void> {
-    const refusal = this.#commits.refusal
-    if (refusal) throw refusal
+    const failure = this.#commits.refusal ?? this.#commits.failure
+    if (failure) throw failure
     await this.#reader.ping(this.#options.connectTimeoutMillis)
   }
 

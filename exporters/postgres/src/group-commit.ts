@@ -5,6 +5,9 @@ import { byKey, PendingBatch } from './pending-batch.ts'
 import { KnownResources } from './resources.ts'
 import { Writer } from './writer.ts'
 
+/** A failed write is news for so long: where nobody writes any more, only the next write can tell. */
+const FAILURE_MILLIS = 10_000
+
 /**
  * Batches wait only while every connection is busy; one that is free takes as many of them as fit into
  * `maxGroupBytes` and commits them together.
@@ -21,6 +24,8 @@ export class GroupCommit {
   #refusal: UnavailableError | null = new UnavailableError('the exporter is not started')
   #closed = false
   #lostAtMillis: number | null = null
+  #failure: UnavailableError | null = null
+  #failedAtMillis = 0
 
   constructor(options: ResolvedOptions) {
     this.#options = options
@@ -43,6 +48,11 @@ export class GroupCommit {
     return new UnavailableError(
       `PostgreSQL does not keep up: ${this.#pendingBytes} bytes wait, maxQueuedBytes is ${maxQueuedBytes}`,
     )
+  }
+
+  /** What the last write failed with, a moment ago: a server that answers may have no room, or no table. */
+  get failure(): UnavailableError | null {
+    return performance.now() - this.#failedAtMillis < FAILURE_MILLIS ? this.#failure : null
   }
 
   async open(): Promise<void> {
@@ -80,8 +90,14 @@ export class GroupCommit {
   #pump(): void {
     for (const writer of this.#writers) {
       if (this.#queue.length === 0) return
-      if (writer.ready) void writer.write(this.#takeGroup()).then(() => this.#pump())
+      if (writer.ready) void this.#write(writer)
     }
+  }
+
+  async #write(writer: Writer): Promise<void> {
+    this.#failure = await writer.write(this.#takeGroup())
+    this.#failedAtMillis = performance.now()
+    this.#pump()
   }
 
   #takeGroup(): PendingBatch[] {
@@ -120,6 +136,7 @@ export class GroupCommit {
       this.#options.logger.info({ outageMillis }, 'PostgreSQL is back')
       this.#lostAtMillis = null
     }
+    this.#failure = null
     if (!this.#closed) this.#refusal = null
     this.#pump()
   }

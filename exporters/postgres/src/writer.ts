@@ -68,17 +68,20 @@ export class Writer {
     this.#store = store
   }
 
-  /** Settles every batch of the group, and never rejects itself. */
-  async write(group: readonly PendingBatch[]): Promise<void> {
+  /** Settles every batch of the group, and never rejects itself: what the write failed with, or null. */
+  async write(group: readonly PendingBatch[]): Promise<UnavailableError | null> {
     this.#writing = true
     try {
       await this.#storeGroup(group)
       for (const batch of group) batch.resolve()
+      return null
     } catch (error) {
       const unavailable = UnavailableError.from(error)
       for (const batch of group) batch.reject(unavailable)
+      return unavailable
+    } finally {
+      this.#writing = false
     }
-    this.#writing = false
   }
 
   async close(): Promise<void> {

@@ -285,6 +285,23 @@ describe('a row that PostgreSQL refuses', () => {
   })
 })
 
+describe('a server that answers but cannot store', () => {
+  it.each([
+    ['53100', 'disk_full'],
+    ['42501', 'insufficient_privilege'],
+  ])('is not healthy from a write that fails with %s (%s) to one that does not', async (sqlstate) => {
+    const exporter = await startExporter({ databaseUrl })
+    await refuseRows('true', sqlstate)
+    const events = sampleRecords(3)
+    await expect(send(exporter, events)).rejects.toThrow(UnavailableError)
+    await expect(exporter.health()).rejects.toThrow(sqlstate)
+
+    await execute(databaseUrl, 'DROP TRIGGER refuse ON hook_events')
+    await send(exporter, events)
+    await exporter.health()
+  })
+})
+
 describe('resources', () => {
   const origin = { resource: jsonBytes({ 'service.name': 'a' }), scope: jsonBytes({ name: 's' }) }
 
