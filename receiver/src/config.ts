@@ -63,6 +63,11 @@ export const OPTIONS = {
     secret: true,
     help: 'The PostgreSQL database, as in postgres://user:password@host:5432/database.',
   },
+  retentionDays: {
+    group: 'Storage',
+    kind: integer('DAYS', 1, 100_000),
+    help: 'Drop events from PostgreSQL that are older, a partition at a time. Default: keep all.',
+  },
   jsonlPath: {
     group: 'Storage',
     kind: text('FILE'),

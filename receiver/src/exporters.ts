@@ -28,14 +28,23 @@ function storageTypeSpecs({ storageType, databaseUrl }: Config): ExporterSpec[] 
   return types.map((type) => ({ package: type }))
 }
 
-/** The two built in take DATABASE_URL and JSONL_PATH, unless they are given options of their own. */
+/** What `migrate` goes by: the options of the PostgreSQL exporter, whether or not it is among those that store. */
+export function postgresOptions(config: Config, log: Logger): Readonly<Record<string, unknown>> {
+  const specs = [...exporterSpecs(config, log), withDefaultOptions({ package: 'postgres' }, config, log)]
+  return specs.find((spec) => spec.package === BUILT_IN.postgres)?.options ?? {}
+}
+
+/**
+ * The two built in take DATABASE_URL, RETENTION_DAYS and JSONL_PATH, unless they are given options of their own.
+ */
 function withDefaultOptions(
   spec: ExporterSpec,
-  { databaseUrl, jsonlPath }: Config,
+  { databaseUrl, retentionDays, jsonlPath }: Config,
   logger: Logger,
 ): ExporterSpec {
   const name = BUILT_IN[spec.package] ?? spec.package
-  if (name === BUILT_IN.postgres) return { package: name, options: { databaseUrl, logger, ...spec.options } }
+  if (name === BUILT_IN.postgres)
+    return { package: name, options: { databaseUrl, retentionDays, logger, ...spec.options } }
   if (name === BUILT_IN.jsonl) return { package: name, options: { path: jsonlPath, logger, ...spec.options } }
   return { ...spec, package: name }
 }

@@ -122,4 +122,22 @@ describe('agentic-hooks-receiver migrate', () => {
     expect(stdout).toContain('CREATE TABLE')
     await expect(execute(databaseUrl, 'SELECT FROM hook_events')).rejects.toThrow('does not exist')
   })
+
+  it('drops what RETENTION_DAYS lets go, with or without other options of the exporter', async () => {
+    const databaseUrl = await postgres.createDatabase()
+    const retention = 'DELETE FROM hook_resources'
+    const environments: Record<string, string>[] = [
+      { DATABASE_URL: databaseUrl },
+      { DATABASE_URL: databaseUrl, RETENTION_DAYS: '30' },
+      {
+        RETENTION_DAYS: '30',
+        EXPORTERS: JSON.stringify([{ package: 'postgres', options: { databaseUrl } }]),
+      },
+      { EXPORTERS: JSON.stringify([{ package: 'postgres', options: { databaseUrl, retentionDays: 30 } }]) },
+      { STORAGE_TYPE: 'jsonl', DATABASE_URL: databaseUrl, RETENTION_DAYS: '30' },
+    ]
+    const outputs = []
+    for (const environment of environments) outputs.push(await run(['migrate', '--dry-run'], environment))
+    expect(outputs.map(({ stdout }) => stdout.includes(retention))).toEqual([false, true, true, true, true])
+  })
 })

@@ -6,7 +6,7 @@ import { applyMigrations, BEGIN_MIGRATIONS, migrationSql, pendingMigrations } fr
 import { type PostgresExporterOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { listPartitions } from './partitions.ts'
 
-export interface MigrateOptions extends PostgresExporterOptions {
+export interface MigrateMode {
   /** Change nothing and return the SQL that would be run. Default false. */
   readonly dryRun?: boolean
 }
@@ -21,9 +21,13 @@ export interface MigrateReport {
 /**
  * Brings the schema to the version of this package, makes the partitions that are due and drops what retention
  * lets go. Needs the role that owns the tables; running it again, or several at once, does no harm.
+ * @param options those of the exporter, whose options they are checked as
  */
-export async function migrate({ dryRun = false, ...options }: MigrateOptions): Promise<MigrateReport> {
-  const resolved = resolveOptions(options)
+export async function migrate(
+  options: PostgresExporterOptions | Readonly<Record<string, unknown>>,
+  { dryRun = false }: MigrateMode = {},
+): Promise<MigrateReport> {
+  const resolved = resolveOptions({ ...options })
   const client = await connect(resolved)
   try {
     if (dryRun) return await plan(client, resolved)

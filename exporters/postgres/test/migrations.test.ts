@@ -72,7 +72,7 @@ describe.each([15, 18] as const)('migrations on PostgreSQL %i', (version) => {
   })
 
   it('can be read before they are run, and run by hand', async () => {
-    const { migrations, sql } = await migrate({ databaseUrl, dryRun: true, logger: SILENT })
+    const { migrations, sql } = await migrate({ databaseUrl, logger: SILENT }, { dryRun: true })
     expect(migrations).toEqual(MIGRATIONS.map(({ version, name }) => `${version} ${name}`))
     expect(
       await valueIn(databaseUrl, `SELECT count(*)::int FROM pg_tables WHERE schemaname = 'public'`),
@@ -82,7 +82,7 @@ describe.each([15, 18] as const)('migrations on PostgreSQL %i', (version) => {
     const other = await server.createDatabase()
     await migrate({ databaseUrl: other, logger: SILENT })
     expect(await execute(databaseUrl, SCHEMA)).toEqual(await execute(other, SCHEMA))
-    expect((await migrate({ databaseUrl, dryRun: true, logger: SILENT })).migrations).toEqual([])
+    expect((await migrate({ databaseUrl, logger: SILENT }, { dryRun: true })).migrations).toEqual([])
   })
 
   it('are applied all or none', async () => {

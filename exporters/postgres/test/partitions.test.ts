@@ -3,7 +3,7 @@ import { sampleRecord } from '@agentic-hooks/events/testing'
 import { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { execute, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
-import { type MigrateOptions, migrate } from '../src/index.ts'
+import { migrate, type PostgresExporterOptions } from '../src/index.ts'
 import { missingPartitions, periodOf, periodsFrom } from '../src/partitions.ts'
 import { emptyDatabase, RecordingLogger, SILENT, send, startExporter } from './exporters.ts'
 import { valueIn } from './stored-events.ts'
@@ -48,7 +48,7 @@ async function eventsByTable(): Promise<Record<string, unknown>> {
 const at = (timestampMicros: number, fields: Partial<EventRecord> = {}) =>
   sampleRecord({ timestampMicros, ...fields })
 
-const migrateNow = (options: Partial<MigrateOptions>) =>
+const migrateNow = (options: Partial<PostgresExporterOptions>) =>
   migrate({ databaseUrl, logger: SILENT, partitionsAhead: 0, ...options })
 
 describe('periods', () => {

@@ -1,4 +1,5 @@
 import { ConfigError } from '../config.ts'
+import { postgresOptions } from '../exporters.ts'
 import type { Command } from './command.ts'
 
 export const migrate: Command = {
@@ -6,11 +7,12 @@ export const migrate: Command = {
   usage: '[--dry-run]',
   summary: 'bring the PostgreSQL tables up to date, as serve does; --dry-run prints the SQL',
   flags: { 'dry-run': { type: 'boolean' } },
-  async run({ config: { databaseUrl }, flags, log }) {
-    if (!databaseUrl) throw new ConfigError('migrate needs DATABASE_URL')
+  async run({ config, flags, log }) {
+    const options = postgresOptions(config, log)
+    if (!options.databaseUrl) throw new ConfigError('migrate needs DATABASE_URL')
     const dryRun = flags['dry-run'] === true
     const postgres = await import('@agentic-hooks/exporter-postgres') // Not needed, nor loaded, by the rest.
-    const { migrations, sql } = await postgres.migrate({ databaseUrl, dryRun, logger: log })
+    const { migrations, sql } = await postgres.migrate(options, { dryRun })
     if (sql === null) log.info({ migrations }, 'migrated')
     else process.stdout.write(sql)
   },
