@@ -3,6 +3,11 @@ export class PermanentExportError extends Error {
   override readonly name = 'PermanentExportError'
 }
 
+/** By name: an exporter of somebody else may bring its own copy of the class. */
+export function isPermanentExportError(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'PermanentExportError'
+}
+
 /** One wrong field of an event, for a person to repair: `path` as in `1.session_id`. */
 export interface FieldError {
   readonly path: string

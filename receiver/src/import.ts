@@ -6,6 +6,7 @@ import {
   type EventRecord,
   type Exporter,
   type ExportResult,
+  isPermanentExportError,
 } from '@agentic-hooks/events'
 import { FILE_MODE, type OpenFile, readLines } from '@agentic-hooks/exporter-jsonl'
 
@@ -177,7 +178,7 @@ class Importer {
         await this.#exporter.prepareImport?.(batch)
         return await this.#exporter.export(batch, signal)
       } catch (error) {
-        if (isPermanent(error)) return rejectedWhole(lines, error.message)
+        if (isPermanentExportError(error)) return rejectedWhole(lines, error.message)
         if (performance.now() + delayMillis > giveUpAt) throw error
         await sleep(delayMillis)
       }
@@ -205,11 +206,6 @@ function rejectedWhole(lines: readonly DecodedLine[], reason: string): ExportRes
     duplicates: 0,
     rejected: lines.map(({ record }) => ({ eventId: record.eventId, reason })),
   }
-}
-
-/** By name: an exporter of somebody else may bring its own copy of the class. */
-function isPermanent(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'PermanentExportError'
 }
 
 function messageOf(error: unknown): string {

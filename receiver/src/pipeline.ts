@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { EventBatch, Exporter, ExportResult, Rejection } from '@agentic-hooks/events'
+import {
+  type EventBatch,
+  type Exporter,
+  type ExportResult,
+  isPermanentExportError,
+  type Rejection,
+} from '@agentic-hooks/events'
 import type { Logger } from 'pino'
 import type { Admission, Ticket } from './admission.ts'
 import { UnavailableError } from './failures.ts'
@@ -87,7 +93,7 @@ export class Pipeline {
         this.#noteSuccess(exporter)
         return result
       } catch (error) {
-        if (isPermanent(error)) return this.#rejectAll(exporter, batch, error)
+        if (isPermanentExportError(error)) return this.#rejectAll(exporter, batch, error)
         signal.throwIfAborted()
         this.#noteFailure(exporter, error)
         const outOfTime = performance.now() - startedAt + delayMillis > exportRetryMillis
@@ -141,11 +147,6 @@ function combine(batch: EventBatch, outcomes: readonly PromiseSettledResult<Expo
   const accepted = batch.events.length - rejected.size
   const duplicates = Math.min(accepted, Math.max(...results.map((result) => result.duplicates)))
   return { stored: accepted - duplicates, duplicates, rejected: [...rejected.values()] }
-}
-
-/** By name: an exporter of somebody else may bring its own copy of the class. */
-function isPermanent(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'PermanentExportError'
 }
 
 function jittered(millis: number): number {

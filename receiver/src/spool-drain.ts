@@ -1,6 +1,13 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { EventBatch, EventRecord, Exporter, ExportResult, Rejection } from '@agentic-hooks/events'
+import {
+  type EventBatch,
+  type EventRecord,
+  type Exporter,
+  type ExportResult,
+  isPermanentExportError,
+  type Rejection,
+} from '@agentic-hooks/events'
 import type { Logger } from '@agentic-hooks/exporter-jsonl'
 import type { Segment, SpoolFiles } from './spool-files.ts'
 
@@ -189,7 +196,7 @@ export class SpoolDrain {
       const { rejected } = await this.#options.exporter.export(batch, signal)
       await this.#keepRejected(batch, rejected)
     } catch (error) {
-      if (!isPermanent(error)) return { entry, index, batch, error }
+      if (!isPermanentExportError(error)) return { entry, index, batch, error }
       await this.#setAside(batch.events, error.message)
     }
     entry.done.add(index)
@@ -249,11 +256,6 @@ export class SpoolDrain {
     }
     this.#entries.delete(entry.segment)
   }
-}
-
-/** By name: an exporter of somebody else may bring its own copy of the class. */
-export function isPermanent(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'PermanentExportError'
 }
 
 function messageOf(error: unknown): string {

@@ -1,7 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { EventBatch, Exporter, ExportResult } from '@agentic-hooks/events'
+import {
+  type EventBatch,
+  type Exporter,
+  type ExportResult,
+  isPermanentExportError,
+} from '@agentic-hooks/events'
 import { type FileSystem, type Logger, nodeFileSystem, UnavailableError } from '@agentic-hooks/exporter-jsonl'
-import { isPermanent, SpoolDrain } from './spool-drain.ts'
+import { SpoolDrain } from './spool-drain.ts'
 import { SpoolFiles } from './spool-files.ts'
 
 export interface SpoolOptions {
@@ -179,7 +184,7 @@ export class Spool implements Exporter {
       const result = await settledWithin(slowMillis, exported)
       if (result) return result
     } catch (error) {
-      if (isPermanent(error) || signal.aborted) throw error
+      if (isPermanentExportError(error) || signal.aborted) throw error
       this.#noteDown(error)
       return this.#spool(batch, signal)
     }
