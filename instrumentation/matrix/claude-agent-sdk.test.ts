@@ -6,6 +6,7 @@ const VARIANTS: { file: string; preload: Preload }[] = [
   { file: 'agent.mjs', preload: 'require' },
   { file: 'agent.mjs', preload: 'import' },
   { file: 'agent.cjs', preload: 'require' },
+  { file: 'agent.cjs', preload: 'import' },
 ]
 
 describe.each(VARIANTS)(
