@@ -25,7 +25,7 @@ export async function play(GoogleGenAI) {
     },
     aborted: () => {
       const controller = new AbortController()
-      setTimeout(() => controller.abort(), 20)
+      onHold = () => controller.abort()
       return ask('hold', { abortSignal: controller.signal })
     },
   }
@@ -40,6 +40,9 @@ export async function play(GoogleGenAI) {
   server.close()
 }
 
+/** Called when a request that is not answered has arrived. */
+let onHold
+
 const usageMetadata = {
   promptTokenCount: 3,
   candidatesTokenCount: 5,
@@ -51,7 +54,10 @@ const usageMetadata = {
 function answer(path, { contents }) {
   const said = contents.at(-1).parts[0].text
   if (said === 'fail') return { status: 400, json: { error: { code: 400, message: 'the model is down' } } }
-  if (said === 'hold') return { pieces: [' '], hold: true }
+  if (said === 'hold') {
+    onHold()
+    return { pieces: [' '], hold: true }
+  }
   const part =
     said === 'use a tool'
       ? { functionCall: { name: 'weather', args: { city: 'Rome' } } }
