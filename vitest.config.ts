@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 // Vitest hands them to Node too, for require() as well as for import: 'import' among them would break CommonJS.
@@ -20,6 +21,7 @@ export default defineConfig({
     ],
     // Most tests wait for processes: two at a time also where there are only two cores.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    setupFiles: [join(import.meta.dirname, 'test/patience.ts')],
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },
