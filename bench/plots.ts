@@ -1,5 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { flameGraph } from './flame-graph.ts'
+import type { Frame } from './flame-profile.ts'
 import type { Row } from './harness.ts'
 import type { IntervalReport } from './load/options.ts'
 import { SIZES_CONNECTIONS } from './scaling.ts'
@@ -19,6 +21,9 @@ const PLOTS: Readonly<Record<string, (rows: readonly Row[]) => Record<string, st
   scaling: (rows) => drawScaling(rows as unknown as readonly ScalingRow[]),
   latency: (rows) => drawLatency(rows as unknown as readonly LatencyRow[]),
   soak: (rows) => drawSoak(rows as unknown as readonly SoakRow[]),
+  flame: (rows) => ({
+    flame: flameGraph('CPU of the receiver, into PostgreSQL', rows.at(-1)?.frames as Frame),
+  }),
 }
 
 interface ScalingRow {

@@ -32,7 +32,6 @@ export function lineChart(title: string, x: Axis, y: Axis, series: readonly Seri
   const toX = scale(x, [...xTicks, ...points.map(([value]) => value)], LEFT, WIDTH - RIGHT)
   const toY = scale(y, [...yTicks, ...points.map(([, value]) => value)], HEIGHT - BOTTOM, TOP)
   const parts = [
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
     text(title, LEFT, 22, 'font-size="15" font-weight="600"'),
     ...yTicks.map((tick) => horizontal(toY(tick), (y.format ?? number)(tick))),
     ...xTicks.map((tick) =>
@@ -43,7 +42,15 @@ export function lineChart(title: string, x: Axis, y: Axis, series: readonly Seri
     ...series.map((line, index) => path(line, COLORS[index % COLORS.length]!, toX, toY)),
     ...legend(series),
   ]
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" font-family="system-ui, sans-serif" font-size="12" fill="#222" role="img" aria-label="${escapeXml(title)}">\n${parts.join('\n')}\n</svg>\n`
+  return document(title, { width: WIDTH, height: HEIGHT }, parts)
+}
+
+export function document(
+  title: string,
+  { width, height }: { width: number; height: number },
+  parts: readonly string[],
+): string {
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="#222" role="img" aria-label="${escapeXml(title)}">\n<rect width="${width}" height="${height}" fill="#fff"/>\n${parts.join('\n')}\n</svg>\n`
 }
 
 function scale(
@@ -110,7 +117,7 @@ function legend(series: readonly Series[]): string[] {
   })
 }
 
-function text(content: string, x: number, y: number, attributes: string): string {
+export function text(content: string, x: number, y: number, attributes: string): string {
   return `<text x="${x}" y="${y}" ${attributes}>${escapeXml(content)}</text>`
 }
 
@@ -118,6 +125,6 @@ function number(value: number): string {
   return value.toLocaleString('en', { maximumFractionDigits: 3 })
 }
 
-function escapeXml(content: string): string {
+export function escapeXml(content: string): string {
   return content.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
 }
