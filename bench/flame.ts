@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { type CpuProfile, type Frame, foldProfile, prune } from './flame-profile.ts'
 import type { BenchOptions, Row } from './harness.ts'
+import type { LoadReport } from './load/options.ts'
 import { startLoad } from './load/start.ts'
 import { measureLoad } from './measure.ts'
 import { startReceiver } from './servers.ts'
@@ -20,15 +21,18 @@ export async function run({ durationMillis = 6_000 }: BenchOptions = {}): Promis
   const folder = mkdtempSync(join(tmpdir(), 'agentic-hooks-flame-'))
   const storage = await postgresStorage()
   try {
-    const receiver = await startReceiver({
+    await using receiver = await startReceiver({
       ...storage.environment,
       NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${folder} --cpu-prof-interval=${INTERVAL_MICROS}`,
     })
     const load = { ...LOAD, target: receiver.url }
-    await startLoad({ ...load, durationMillis: WARMUP_MILLIS })
+    const warmup = await startLoad({ ...load, durationMillis: WARMUP_MILLIS })
     const from = monotonicMicros()
     const measured = await measureLoad({ serverPid: receiver.pid }, { ...load, durationMillis })
     const period = { from, to: monotonicMicros() }
+    const accepted = warmup.acceptedEvents + (measured.report as LoadReport).acceptedEvents
+    const missing = accepted - (await storage.count())
+    if (missing > 0) throw new Error(`${missing} events were acknowledged and are not in ${storage.name}`)
     await receiver.stop()
     const [file] = readdirSync(folder)
     if (!file) throw new Error('the receiver left no profile when it ended')
