@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
-import { cpuTicks, stolenShare } from './processes.ts'
+import { availableParallelism, cpus, release, totalmem } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
+import { cpuShares, cpuTicks } from './processes.ts'
 
 /** One line of a result. Text and numbers are columns of the table; anything else goes to the JSON only. */
 export type Row = Readonly<Record<string, unknown>>
@@ -81,22 +82,30 @@ function commit(): string {
   }
 }
 
-const BUSY_LOAD = 0.3
-const BUSY_STEAL = 0.02
+const LOOK_MILLIS = 1_000
+const BUSY_SHARE = 0.1
+const STOLEN_SHARE = 0.02
 
-/** Call it before a bench; what it returns says, after the bench, why its figures may be worth little. */
-export function watchMachine(): () => string[] {
-  const load = loadavg()[0]!
-  const ticks = cpuTicks()
+/**
+ * Looks at the machine for a second before a bench; what it returns says, after the bench, why its figures may be
+ * worth little. Not the load average: after one bench it would warn of the next.
+ */
+export async function watchMachine(): Promise<() => string[]> {
+  const before = cpuTicks()
+  await delay(LOOK_MILLIS)
+  const { busy } = cpuShares(before)
+  const begin = cpuTicks()
   return () => {
-    const steal = stolenShare(ticks)
+    const { stolen } = cpuShares(begin)
     return [
-      ...(load > BUSY_LOAD * availableParallelism()
-        ? [`the machine was busy before it began: load average ${load.toFixed(2)}`]
-        : []),
-      ...(steal > BUSY_STEAL ? [`other machines took ${(steal * 100).toFixed(1)} % of the processors`] : []),
+      ...(busy > BUSY_SHARE ? [`the processors were ${percent(busy)} busy before it began`] : []),
+      ...(stolen > STOLEN_SHARE ? [`other machines took ${percent(stolen)} of the processors`] : []),
     ]
   }
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`
 }
 
 /** @param style gets each padded cell of a row, to colour it */

@@ -79,7 +79,7 @@ async function main(): Promise<void> {
 async function answer(name: string, options: object) {
   const { question, run } = (await import(`./${name}.ts`)) as Bench
   console.log(`${name}: ${question}`)
-  const watch = watchMachine()
+  const watch = await watchMachine()
   const rows = await run(options)
   const warnings = watch()
   console.log(formatTable(rows))

@@ -44,14 +44,17 @@ export async function postmasterPid(url: string): Promise<number> {
   return Number(row?.pid)
 }
 
-/** Share of the time, 0 to 1, that the hypervisor gave to others since the counters of `since`. */
-export function stolenShare(since: readonly number[]): number {
-  const now = cpuTicks()
-  const differences = now.map((ticks, index) => ticks - (since[index] ?? 0))
+/** What shares of the processors' time were used, and taken by other machines, since then. */
+export function cpuShares(since: readonly number[]): { busy: number; stolen: number } {
+  const differences = cpuTicks().map((ticks, index) => ticks - (since[index] ?? 0))
   const total = differences.reduce((sum, ticks) => sum + ticks, 0)
-  return total > 0 ? (differences[STEAL] ?? 0) / total : 0
+  const share = (...columns: number[]) =>
+    total > 0 ? columns.reduce((sum, column) => sum + (differences[column] ?? 0), 0) / total : 0
+  return { busy: total > 0 ? 1 - share(IDLE, IOWAIT) : 0, stolen: share(STEAL) }
 }
 
+const IDLE = 3
+const IOWAIT = 4
 const STEAL = 7
 
 /** The machine's counters: user, nice, system, idle, iowait, irq, softirq, steal. */

@@ -36,15 +36,20 @@ export function fuzz({ seed, bodies, report = () => {} }: FuzzOptions): FuzzResu
     if (problem) failures.push(`corpus[${index}]: ${problem}`)
   })
   for (let index = 0; index < bodies; index++) {
-    const { isJson, body: original } = random.pick(corpus)
-    const byMember = isJson && random.between(0, 1) === 1 ? mutateJson(original, random) : null
-    const body = byMember ?? mutate(original, random.pick(corpus).body, random)
+    const { body, isJson } = damaged(corpus, random)
     const problem = check(body, isJson, counts)
     if (problem) failures.push(keep(body, isJson, seed, index, problem))
     if (index % 100_000 === 99_999)
       report(`${index + 1} bodies, ${Math.round(process.memoryUsage().rss / 2 ** 20)} MB`)
   }
   return { ...counts, failures }
+}
+
+/** A body of the corpus with some damage. */
+export function damaged(corpus: readonly Case[], random: Random): Case {
+  const { isJson, body: original } = random.pick(corpus)
+  const byMember = isJson && random.between(0, 1) === 1 ? mutateJson(original, random) : null
+  return { isJson, body: byMember ?? mutate(original, random.pick(corpus).body, random) }
 }
 
 /** What is wrong with the way that a body was decoded or refused; null when nothing is. */
@@ -67,7 +72,7 @@ function check(
   }
 }
 
-interface Case {
+export interface Case {
   readonly isJson: boolean
   readonly body: Buffer
 }

@@ -1,21 +1,25 @@
 import { parseArgs } from 'node:util'
 import { fuzz } from './fuzz.ts'
+import { fuzzOverHttp } from './http.ts'
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     bodies: { type: 'string', default: '1000000' },
+    /** To a receiver in a process of its own, instead of straight to the decoders. */
+    http: { type: 'boolean', default: false },
   },
 })
 
-console.log(`npm run fuzz -- --seed ${values.seed} --bodies ${values.bodies}`)
+console.log(`npm run fuzz -- --seed ${values.seed} --bodies ${values.bodies}${values.http ? ' --http' : ''}`)
 const startedAt = performance.now()
-const { failures, ...counts } = fuzz({
+const options = {
   seed: Number(values.seed),
   bodies: Number(values.bodies),
-  report: (line) => console.log(line),
-})
-const seconds = (performance.now() - startedAt) / 1000
-console.table({ ...counts, failures: failures.length, seconds: Math.round(seconds) })
+  report: (line: string) => console.log(line),
+}
+const { failures, ...counts } = values.http ? await fuzzOverHttp(options) : fuzz(options)
+const seconds = Math.round((performance.now() - startedAt) / 1000)
+console.table({ ...counts, failures: failures.length, seconds })
 for (const failure of failures.slice(0, 20)) console.error(failure)
 process.exitCode = failures.length ? 1 : 0
