@@ -10,7 +10,7 @@ export const question =
 const LOAD = { connections: 16, records: 512 }
 /** As many connections as the exporter has, and about the megabyte that it writes in one COPY. */
 const RAW = { connections: 2, rows: 2_048 }
-const PRELOADED_ROWS = 2_000_000
+const PRELOADED_ROWS = 5_000_000
 const PRELOAD_STEP_MILLIS = 3_000
 
 export async function run({ runs = 3, durationMillis = 5_000 }: BenchOptions = {}): Promise<readonly Row[]> {
@@ -28,8 +28,8 @@ export async function run({ runs = 3, durationMillis = 5_000 }: BenchOptions = {
     await preload(postgres)
     const preloaded = await interleaved(
       {
-        'raw COPY → 2M rows': () => copyRaw(postgres, durationMillis),
-        'OTLP → 2M rows': () => receive(postgres, durationMillis),
+        'raw COPY → 5M rows': () => copyRaw(postgres, durationMillis),
+        'OTLP → 5M rows': () => receive(postgres, durationMillis),
       },
       Math.ceil(runs / 2),
     )
@@ -42,9 +42,9 @@ export async function run({ runs = 3, durationMillis = 5_000 }: BenchOptions = {
       ),
       ...withShare(
         medianRows(preloaded),
-        'OTLP → 2M rows',
-        preloaded['OTLP → 2M rows'],
-        preloaded['raw COPY → 2M rows'],
+        'OTLP → 5M rows',
+        preloaded['OTLP → 5M rows'],
+        preloaded['raw COPY → 5M rows'],
       ),
     ]
   } finally {

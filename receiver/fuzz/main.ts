@@ -20,6 +20,7 @@ const options = {
 }
 const { failures, ...counts } = values.http ? await fuzzOverHttp(options) : fuzz(options)
 const seconds = Math.round((performance.now() - startedAt) / 1000)
-console.table({ ...counts, failures: failures.length, seconds })
+for (const [name, value] of Object.entries({ ...counts, failures: failures.length, seconds }))
+  console.log(`${name}: ${JSON.stringify(value)}`)
 for (const failure of failures.slice(0, 20)) console.error(failure)
 process.exitCode = failures.length ? 1 : 0
