@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { promisify } from 'node:util'
 import { type BenchOptions, formatTable, interleaved, median, medianRow, type Row } from './harness.ts'
-import { type Server, startServer } from './servers.ts'
+import { type Server, startSink } from './servers.ts'
 
 export const question =
   "What does an event cost an agent: by HookClient, by OpenTelemetry's own processor, by a process each?"
@@ -29,9 +29,7 @@ const execute = promisify(execFile)
 export async function run({ runs = 3 }: BenchOptions = {}): Promise<readonly Row[]> {
   // Imports are measured as users have them: compiled, not stripped of their types at every start.
   execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' })
-  await using sink = await startServer([process.execPath, join(import.meta.dirname, 'emit-sink.ts')], {
-    portIn: (line) => /:(\d+)$/.exec(line)?.[1],
-  })
+  await using sink = await startSink()
   const variants = Object.fromEntries(
     VARIANTS.map((variant) => [variant, () => measureVariant(sink, variant)]),
   )

@@ -1,11 +1,14 @@
 import { type BenchOptions, interleaved, medianRows, type Row } from './harness.ts'
-import type { LoadReport } from './load/options.ts'
-import { measureReceiver } from './measure.ts'
+import type { LoadOptions, LoadReport } from './load/options.ts'
+import { measureLoad, measureReceiver } from './measure.ts'
+import { startSink } from './servers.ts'
 import { jsonlStorage, postgresStorage } from './storage.ts'
 
 export const question =
   'How long does an agent wait for its 200 when 1,000 of them send 10,000 events/s, whatever the receiver does?'
 
+/** What any server in Node takes: it reads each body, and stores nothing. */
+const BASELINE = 'bare node:http'
 const RATE = 10_000
 const CONNECTIONS = 1_000
 /** A HookClient that emits ten events a second and sends once a second. */
@@ -17,10 +20,10 @@ export async function run({ runs = 3, durationMillis = 8_000 }: BenchOptions = {
   try {
     const rows = await interleaved(
       Object.fromEntries(
-        storages.map((storage) => [
-          storage.name,
-          async () => latencyRow(await measureReceiver(storage, load)),
-        ]),
+        [
+          ...storages.map((storage) => [storage.name, () => measureReceiver(storage, load)] as const),
+          [BASELINE, () => measureBare(load)] as const,
+        ].map(([name, measure]) => [name, async () => latencyRow(await measure())]),
       ),
       runs,
     )
@@ -28,6 +31,11 @@ export async function run({ runs = 3, durationMillis = 8_000 }: BenchOptions = {
   } finally {
     for (const storage of storages) await storage.stop()
   }
+}
+
+async function measureBare(load: Omit<LoadOptions, 'target'>): Promise<Row> {
+  await using server = await startSink()
+  return await measureLoad({ serverPid: server.pid }, { ...load, target: server.url })
 }
 
 function latencyRow(row: Row): Row {

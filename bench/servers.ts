@@ -24,6 +24,13 @@ export function startReceiver(environment: Readonly<Record<string, string>>): Pr
   })
 }
 
+/** A bare `node:http` server that answers 200 and stores nothing. */
+export function startSink(): Promise<Server> {
+  return startServer([process.execPath, join(import.meta.dirname, 'sink.ts')], {
+    portIn: (line) => /:(\d+)$/.exec(line)?.[1],
+  })
+}
+
 interface ServerOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** The port, from the line of output which says that the server listens. */

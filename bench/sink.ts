@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/* An OTLP server that does nothing but say that all is well, so that only its clients are measured. */
+/* An OTLP server that does nothing but say that all is well: for measuring its clients, and as what any server costs. */
 
 const server = createServer((request, response) => {
   request.resume().on('end', () => {
