@@ -27,12 +27,12 @@ const NAMES = [
 const HELP = `npm run bench -- [NAME...] [--duration TIME] [--runs N] [--results FOLDER]
 
 Names: ${NAMES.join(', ')}.
-Without a name it runs them all but flame, in about a quarter of an hour, the soak shortened to a minute.
+Without a name it runs them all but flame, in about a quarter of an hour, the soak shortened to half a minute.
 Tables go to the terminal, everything measured and its plots to FOLDER, bench/results by default.
 `
 
 /** The soak takes an hour unless it is asked for by name, or told otherwise. */
-const SHORT_SOAK_MILLIS = 60_000
+const SHORT_SOAK_MILLIS = 30_000
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
