@@ -18,7 +18,13 @@ const WARMUP_MILLIS = 6_000
 
 export async function run({ runs = 2, durationMillis = 10_000 }: BenchOptions = {}): Promise<readonly Row[]> {
   const storages = [await postgresStorage(), await jsonlStorage()]
-  const load = { connections: CONNECTIONS, records: RECORDS, rate: RATE, warmupMillis: WARMUP_MILLIS, durationMillis }
+  const load = {
+    connections: CONNECTIONS,
+    records: RECORDS,
+    rate: RATE,
+    warmupMillis: WARMUP_MILLIS,
+    durationMillis,
+  }
   try {
     const rows = await interleaved(
       Object.fromEntries(
