@@ -1,5 +1,5 @@
 import type { EventData, StoredEvent } from './event.ts'
-import { parsePlainJson } from './json.ts'
+import { parseJsonBytes } from './json.ts'
 import { type Micros, nowMicros } from './time.ts'
 
 /**
@@ -83,8 +83,5 @@ export function toHookEvent(record: EventRecord): StoredEvent {
 }
 
 function parseBytes(bytes: Uint8Array | null): EventData | null {
-  return (
-    bytes &&
-    (parsePlainJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as EventData)
-  )
+  return bytes && parseJsonBytes(bytes)
 }

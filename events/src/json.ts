@@ -63,6 +63,14 @@ export function jsonBytes(value: EventData): Uint8Array {
   return Buffer.from(encodeJson(value))
 }
 
+/**
+ * The payload in bytes that {@link jsonBytes} made, numbers as doubles.
+ * @throws SyntaxError
+ */
+export function parseJsonBytes(json: Uint8Array): EventData {
+  return parsePlainJson(Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString()) as EventData
+}
+
 /** Whether parsed JSON is an object: neither an array nor an integer kept as written. */
 export function isJsonObject(value: unknown): value is EventData {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawJson(value)

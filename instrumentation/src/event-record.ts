@@ -6,6 +6,7 @@ import {
   jsonBytes,
   type Micros,
   type Origin,
+  parseJsonBytes,
   parsePlainJson,
   toUuid,
 } from '@agentic-hooks/events'
@@ -15,6 +16,7 @@ import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import { HookLogRecord } from './log-record.ts'
 import { INSTRUMENTATION_SCOPE } from './resource.ts'
+import { NO_TEXTS } from './snapshot.ts'
 
 /** The record as the receiver would store it: for lines of a file that have to be the same as the receiver's. */
 export function toEventRecord(record: ReadableLogRecord): EventRecord {
@@ -58,8 +60,6 @@ function originOf(resource: Resource, scope: InstrumentationScope): Origin {
   return origin
 }
 
-const NONE: ReadonlySet<string> = new Set()
-
 /** Turns stored records back into the log records that they were, those of one origin with one resource. */
 export class RecordReader {
   readonly #resources = new Map<string, Resource>()
@@ -76,7 +76,7 @@ export class RecordReader {
       phaseId: record.phaseId,
       milestoneId: record.milestoneId,
       // It was limited and redacted before it was stored.
-      snapshot: { data: parse(record.data) ?? {}, bytes: record.data.byteLength, cutTexts: NONE },
+      snapshot: { data: parse(record.data) ?? {}, bytes: record.data.byteLength, cutTexts: NO_TEXTS },
       redactor: null,
       hrTime: time,
       // A line does not say when the event was observed; it was at once.
@@ -104,13 +104,7 @@ function spanContextOf({ traceId, spanId }: EventRecord, flags: unknown): SpanCo
 }
 
 function parse(json: Uint8Array | null): Record<string, AnyValue> | null {
-  return (
-    json &&
-    (parsePlainJson(Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString()) as Record<
-      string,
-      AnyValue
-    >)
-  )
+  return json && (parseJsonBytes(json) as Record<string, AnyValue>)
 }
 
 function toMicros([seconds, nanos]: HrTime): Micros {

@@ -21,7 +21,7 @@ export interface Snapshot {
   readonly cutTexts: ReadonlySet<string>
 }
 
-const NONE: ReadonlySet<string> = new Set()
+export const NO_TEXTS: ReadonlySet<string> = new Set()
 
 /**
  * Copies a payload into values that every serializer takes (docs/values.md), within the limit; what was cut says
@@ -44,7 +44,7 @@ export function isMap(value: AnyValue | undefined): value is Record<string, AnyV
 
 class Copier {
   bytes = 0
-  cutTexts = NONE
+  cutTexts = NO_TEXTS
   readonly #maxBytes: number
   readonly #redactor: Redactor | null
   /** The objects that the current value lies in. */
