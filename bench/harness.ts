@@ -87,10 +87,12 @@ const BUSY_SHARE = 0.1
 const STOLEN_SHARE = 0.02
 
 /**
- * Looks at the machine for a second before a bench; what it returns says, after the bench, why its figures may be
- * worth little. Not the load average: after one bench it would warn of the next.
+ * Has the disk write what earlier benches left in memory, then looks at the machine for a second before a bench; what
+ * it returns says, after the bench, why its figures may be worth little. Not the load average: after one bench it
+ * would warn of the next.
  */
 export async function watchMachine(): Promise<() => string[]> {
+  execFileSync('sync')
   const before = cpuTicks()
   await delay(LOOK_MILLIS)
   const { busy } = cpuShares(before)

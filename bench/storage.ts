@@ -17,15 +17,27 @@ export interface Storage {
   stop(): Promise<void>
 }
 
-/** Durable in every respect; only memory and the room between checkpoints are raised from their defaults. */
+/** Durable in every respect; only memory, WAL that is kept and the room between checkpoints are above their defaults. */
 const POSTGRES_SETTINGS = {
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',
   shared_buffers: '1GB',
+  min_wal_size: '1GB',
   max_wal_size: '8GB',
   checkpoint_timeout: '15min',
 } as const
+
+/**
+ * Leaves min_wal_size of segments to be written again, as in a server that has run for a while: in a new one, every
+ * 16 MiB a commit would wait until a segment is made, and the 99.9th percentile would tell of nothing else.
+ */
+const RECYCLE_WAL = `
+DO $$ BEGIN
+  FOR segment IN 1..64 LOOP
+    PERFORM pg_logical_emit_message(false, 'bench', ''), pg_switch_wal();
+  END LOOP;
+END $$`
 
 export interface PostgresStorage extends Storage {
   readonly postgresPid: number
@@ -39,6 +51,8 @@ export async function postgresStorage(): Promise<PostgresStorage> {
   const exporter = createExporter({ databaseUrl: url })
   await exporter.start()
   await exporter.shutdown()
+  await execute(url, RECYCLE_WAL)
+  await execute(url, 'CHECKPOINT')
   return {
     name: 'PostgreSQL',
     url,
