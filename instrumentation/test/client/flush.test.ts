@@ -133,18 +133,24 @@ describe('close', () => {
 
   it('does not sit out a backoff', async () => {
     server.next.push(answer(503))
-    const client = clientOf({ retryInitialDelayMillis: 3_600_000, retryMaxDelayMillis: 3_600_000 })
+    const logger = new MemoryLogger()
+    const client = clientOf({ logger, retryInitialDelayMillis: 3_600_000, retryMaxDelayMillis: 3_600_000 })
     emit(client, 1)
-    await client.flush({ timeoutMillis: 100 })
-    expect(await client.close()).toMatchObject({ delivered: 1, dropped: 0 })
+    void client.flush()
+    await vi.waitFor(() => expect(logger.warnings).toEqual([expect.stringContaining('status 503')]))
+    await client.close()
+    expect(client.stats()).toMatchObject({ delivered: 1, dropped: 0 })
   })
 
   it('does not come back earlier than the server asked for', async () => {
     server.behaviour = answer(503, { 'retry-after': '3600' })
-    const client = clientOf({ shutdownTimeoutMillis: 100 })
+    const logger = new MemoryLogger()
+    const client = clientOf({ logger, shutdownTimeoutMillis: 100 })
     emit(client, 1)
-    await client.flush({ timeoutMillis: 100 })
-    expect(await client.close()).toMatchObject({ delivered: 0, dropped: 1 })
+    void client.flush()
+    await vi.waitFor(() => expect(logger.warnings).toEqual([expect.stringContaining('status 503')]))
+    await client.close()
+    expect(client.stats()).toMatchObject({ delivered: 0, dropped: 1 })
     expect(server.requests).toHaveLength(1)
   })
 
