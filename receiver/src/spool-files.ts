@@ -24,6 +24,8 @@ const BLOCK_BYTES = 4096
 
 const SEGMENT_NAME = /^(\d{12})-(\d+)\.spool(\.damaged)?$/
 const REJECTED_FILE = 'rejected.jsonl'
+/** Room kept for a lock: where the spool has filled the disk, only a receiver that starts can drain it. */
+const RESERVE_BYTES = 16 * 1024
 /** Of a record in rejected.jsonl, which `import` reads like any other. */
 const REASON_ATTRIBUTE = 'agentic_hooks.rejected_reason'
 
@@ -83,7 +85,8 @@ export class SpoolFiles {
   async open(): Promise<Segment[]> {
     const { directory } = this.#options
     await makeDirectory(this.#fileSystem, directory)
-    this.#lock = await FileLock.acquire(this.#fileSystem, `${directory}.lock`)
+    this.#lock = await this.#acquireLock()
+    await this.#keepReserve()
     const segments: Segment[] = []
     for (const name of (await this.#fileSystem.readdir(directory)).sort()) {
       const path = join(directory, name)
@@ -154,6 +157,32 @@ export class SpoolFiles {
     const lock = this.#lock
     this.#lock = null
     await lock?.release()
+  }
+
+  async #acquireLock(): Promise<FileLock> {
+    const path = `${this.#options.directory}.lock`
+    try {
+      return await FileLock.acquire(this.#fileSystem, path)
+    } catch (error) {
+      if (!hasCode(error, 'ENOSPC')) throw error
+      await this.#fileSystem.unlink(this.#reservePath).catch(ignoreMissing)
+      return FileLock.acquire(this.#fileSystem, path)
+    }
+  }
+
+  /** On a full disk, the next start tries again. */
+  async #keepReserve(): Promise<void> {
+    const file = await this.#fileSystem.open(this.#reservePath, 'w', FILE_MODE).catch(() => null)
+    try {
+      await file?.writev([Buffer.alloc(RESERVE_BYTES)])
+    } catch {
+    } finally {
+      await file?.close()
+    }
+  }
+
+  get #reservePath(): string {
+    return `${this.#options.directory}.reserve`
   }
 
   get #isFull(): boolean {

@@ -1,8 +1,18 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import {
   batchOf,
   decodeLine,
@@ -16,6 +26,7 @@ import { hardRecords, SinkExporter, sampleRecord, sampleRecords } from '@agentic
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Spool, type SpoolOptions } from '../src/spool.ts'
 import { decodeFrames } from '../src/spool-frames.ts'
+import { SmallDisk } from './small-disk.ts'
 
 const never = new AbortController().signal
 let directory = ''
@@ -378,6 +389,36 @@ describe('after a restart', () => {
   it('refuses a directory that another process spools in', async () => {
     await started()
     await expect(newSpool().start()).rejects.toThrow(/sink.lock is held by process/)
+  })
+
+  it('drains on a disk that it has filled, where the killed process has left its lock', async () => {
+    const disk = new SmallDisk(dirname(directory))
+    const lock = `${directory}.lock`
+    const down = new SinkExporter()
+    down.fail()
+    const first = await started({ fileSystem: disk }, down)
+    const record = sampleRecord()
+    await send(first, record)
+    const killed = { ...JSON.parse(readFileSync(lock, 'utf8')), bootId: 'before' }
+    await first.shutdown()
+    writeFileSync(lock, JSON.stringify(killed))
+    await disk.fill()
+    const second = await started({ fileSystem: disk })
+    await drained(second)
+    expect(ids(sink.records)).toEqual([record.eventId])
+  })
+
+  it('leaves no lock behind when even that finds no room', async () => {
+    const disk = new SmallDisk(dirname(directory))
+    mkdirSync(directory)
+    await disk.fill()
+    const spool = newSpool({ fileSystem: disk })
+    await expect(spool.start()).rejects.toThrow('ENOSPC')
+    expect(existsSync(`${directory}.lock`)).toBe(false)
+    disk.blocks = Number.POSITIVE_INFINITY
+    await spool.start()
+    await send(spool, sampleRecord())
+    expect(sink.records).toHaveLength(1)
   })
 
   it('has every event that a process acknowledged before it was killed', async () => {

@@ -121,12 +121,20 @@ export class FileLock {
 }
 
 async function createExclusive(fileSystem: FileSystem, path: string, owner: Owner): Promise<OpenFile | null> {
+  let file: OpenFile
   try {
-    const file = await fileSystem.open(path, 'wx', FILE_MODE)
+    file = await fileSystem.open(path, 'wx', FILE_MODE)
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return null
+    throw error
+  }
+  try {
     await writeAll(file, [Buffer.from(JSON.stringify(owner))])
     return file
   } catch (error) {
-    if (hasCode(error, 'EEXIST')) return null
+    // On a full disk: a lock that does not say whose it is would keep everybody out.
+    await fileSystem.unlink(path).catch(() => {})
+    await file.close()
     throw error
   }
 }
