@@ -52,14 +52,19 @@ export class KnownResources {
   /** By id, the `last_seen` that is known to be committed; the oldest entry first. */
   readonly #lastSeenMicros = new Map<string, Micros>()
 
-  async ensure(client: Client, resources: Iterable<Resource>): Promise<void> {
+  /** By id, those whose rows may not be there, or say that they were last seen long ago. */
+  missing(resources: Iterable<Resource>): ReadonlyMap<string, Resource> {
     const missing = new Map<string, Resource>()
     for (const resource of resources) {
       const id = resource.id.toString('hex')
       const known = this.#lastSeenMicros.get(id) ?? missing.get(id)?.lastSeenMicros
       if (known === undefined || known < resource.lastSeenMicros - DAY_MICROS) missing.set(id, resource)
     }
-    if (missing.size === 0) return
+    return missing
+  }
+
+  /** Inserts those that `missing` found. */
+  async insert(client: Client, missing: ReadonlyMap<string, Resource>): Promise<void> {
     const rows = [...missing.values()]
     await client.query(INSERT, [
       [...missing.keys()],

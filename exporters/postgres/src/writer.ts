@@ -131,8 +131,8 @@ export class Writer {
 
   /** How many of each were not there before. Goes the long way only when some of the rows are there already. */
   async #storeRows(rows: readonly Rows[]): Promise<number[]> {
-    const resources = rows.flatMap((batch) => [...batch.resources.values()])
-    await this.#bounded(({ client }) => this.#resources.ensure(client, resources))
+    const missing = this.#resources.missing(rows.flatMap(({ resources }) => [...resources.values()]))
+    if (missing.size > 0) await this.#bounded(({ client }) => this.#resources.insert(client, missing))
     try {
       await this.#bounded((store) => store.copy(rows))
       return rows.map(({ events }) => events.length)
