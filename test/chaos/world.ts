@@ -150,7 +150,7 @@ export class ReplaceableReceiver {
     await this.#process.stop()
   }
 
-  /** As an orchestrator does it: again and again, since a receiver with a spool cannot start on a full disk. */
+  /** As an orchestrator does it: again and again, since a receiver may find no room for its lock. */
   async startAgain(): Promise<void> {
     const deadline = performance.now() + START_TIMEOUT_MILLIS
     for (;;) {
