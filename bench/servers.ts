@@ -16,9 +16,10 @@ export interface Server extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-/** The receiver as users run it, on a free port of the loopback. */
+/** The receiver as `npm start` runs it, on a free port of the loopback. */
 export function startReceiver(environment: Readonly<Record<string, string>>): Promise<Server> {
-  return startServer([process.execPath, '-C', '@agentic-hooks/source', MAIN], {
+  const options = ['--max-semi-space-size=16', '-C', '@agentic-hooks/source']
+  return startServer([process.execPath, ...options, MAIN], {
     environment: { PORT: '0', HOST: '127.0.0.1', ...environment },
     portIn: (line) => /http:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1],
   })
