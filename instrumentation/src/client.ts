@@ -4,7 +4,7 @@ import { Delivery } from './delivery.ts'
 import { DropLog, type DropReason } from './drops.ts'
 import { type Exiting, unwatchExit, watchExit } from './exit.ts'
 import { ExporterTransport } from './exporter-transport.ts'
-import { type EmittedEvent, type RecordContext, toLogRecord } from './log-record.ts'
+import { type EmittedEvent, type HookLogRecord, type RecordContext, toLogRecord } from './log-record.ts'
 import { observeStats } from './metrics.ts'
 import type { HookClientOptions } from './options.ts'
 import { OtlpTransport } from './otlp.ts'
@@ -37,6 +37,8 @@ interface Processor {
   shutdown(): Promise<void>
 }
 
+const RESOLVED = Promise.resolve()
+
 /**
  * Emits hook events. It is open from the start until `close`; what is emitted later is counted as dropped.
  * A process needs one; many share its connections.
@@ -47,6 +49,8 @@ export class HookClient implements AsyncDisposable {
   readonly #drops: DropLog
   readonly #delivery: ClientDelivery
   readonly #processor: Processor | null = null
+  /** Not yet with the processor. */
+  readonly #admitted: HookLogRecord[] = []
   readonly #exiting: Exiting
   #stopMetrics = () => {}
   #emitted = 0
@@ -94,7 +98,7 @@ export class HookClient implements AsyncDisposable {
     }
     try {
       const record = toLogRecord(event, this.#context)
-      if (this.#delivery.admit(record)) this.#processor?.onEmit(record)
+      if (this.#delivery.admit(record)) this.#handOver(record)
     } catch (error) {
       this.#drops.add('invalid', 1, error instanceof Error ? error.message : 'it is no event')
     }
@@ -156,6 +160,15 @@ export class HookClient implements AsyncDisposable {
 
   /** Does nothing: a client is ready once it is made. For code that comes from clients with a start. */
   async start(): Promise<void> {}
+
+  /** All of a turn's records at once, when its code is done: the processor's timer would cost the first emit 3 µs. */
+  #handOver(record: HookLogRecord): void {
+    if (this.#admitted.push(record) > 1) return
+    void RESOLVED.then(() => {
+      for (const admitted of this.#admitted) this.#processor?.onEmit(admitted)
+      this.#admitted.length = 0
+    })
+  }
 
   async #close(): Promise<FlushResult> {
     const { shutdownTimeoutMillis } = this.#config
