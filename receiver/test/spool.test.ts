@@ -402,7 +402,7 @@ describe('after a restart', () => {
     const killed = { ...JSON.parse(readFileSync(lock, 'utf8')), bootId: 'before' }
     await first.shutdown()
     writeFileSync(lock, JSON.stringify(killed))
-    await disk.fill()
+    await disk.useUp()
     const second = await started({ fileSystem: disk })
     await drained(second)
     expect(ids(sink.records)).toEqual([record.eventId])
@@ -411,7 +411,7 @@ describe('after a restart', () => {
   it('leaves no lock behind when even that finds no room', async () => {
     const disk = new SmallDisk(dirname(directory))
     mkdirSync(directory)
-    await disk.fill()
+    await disk.useUp()
     const spool = newSpool({ fileSystem: disk })
     await expect(spool.start()).rejects.toThrow('ENOSPC')
     expect(existsSync(`${directory}.lock`)).toBe(false)

@@ -14,7 +14,7 @@ export class FaultyFileSystem implements FileSystem {
   readonly stat = (path: string) => fs.stat(path)
 
   fill(): void {
-    this.failure = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+    this.failure = noSpace()
   }
 
   async open(path: string, flags: string, mode?: number): Promise<OpenFile> {
@@ -38,4 +38,8 @@ export class FaultyFileSystem implements FileSystem {
       close: () => file.close(),
     }
   }
+}
+
+export function noSpace(): NodeJS.ErrnoException {
+  return Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
 }
