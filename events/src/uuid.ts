@@ -8,34 +8,57 @@ const COUNTER_RANGE = 2 ** 26
 const pool = new Uint8Array(POOL_BYTES)
 let poolOffset = POOL_BYTES
 let lastMillis = 0
-/** The first 13 digits, with their hyphens: the same all through a millisecond. */
-let prefix = ''
 let counter = 0
+/** The digits of a millisecond, with their hyphens: the same for all its ids. */
+let prefix = ''
+let prefixMillis = -1
 
 /**
- * A UUIDv7 (RFC 9562 section 5.7) that sorts after every earlier one of this process: a 26-bit counter follows
- * the millisecond (section 6.2, method 1), so events of one millisecond keep their order.
- * Randomness is drawn 4 KiB at a time: a call per id would cost more than all the rest of an emit.
+ * A UUIDv7 (RFC 9562 section 5.7) that sorts after every one made earlier in this process: a 26-bit counter follows
+ * the millisecond (section 6.2, method 1), so events of one millisecond keep their order. Making one takes its place
+ * in that order; writing it out costs four times as much and can wait.
  */
-export function uuidv7(nowMillis = Date.now()): string {
-  if (poolOffset + 10 > POOL_BYTES) {
-    randomFillSync(pool)
-    poolOffset = 0
+export class Uuidv7 {
+  readonly #millis: number
+  readonly #counter: number
+  #text = ''
+
+  constructor(nowMillis = Date.now()) {
+    if (nowMillis > lastMillis) {
+      lastMillis = Math.floor(nowMillis)
+      const random = draw(4)
+      // The top bit stays clear, so that at least 33 million ids fit into the millisecond.
+      counter =
+        ((pool[random]! & 0x01) << 24) |
+        (pool[random + 1]! << 16) |
+        (pool[random + 2]! << 8) |
+        pool[random + 3]!
+    } else if (++counter === COUNTER_RANGE) {
+      lastMillis++
+      counter = 0
+    }
+    this.#millis = lastMillis
+    this.#counter = counter
   }
-  const random = poolOffset
-  poolOffset += 10
-  if (nowMillis > lastMillis) {
-    setMillis(nowMillis)
-    // The top bit stays clear, so that at least 33 million ids fit into the millisecond.
-    counter =
-      ((pool[random + 6]! & 0x01) << 24) |
-      (pool[random + 7]! << 16) |
-      (pool[random + 8]! << 8) |
-      pool[random + 9]!
-  } else if (++counter === COUNTER_RANGE) {
-    setMillis(lastMillis + 1)
-    counter = 0
+
+  toString(): string {
+    this.#text ||= format(this.#millis, this.#counter)
+    return this.#text
   }
+}
+
+/** A new one, written out. */
+export function uuidv7(nowMillis?: number): string {
+  return new Uuidv7(nowMillis).toString()
+}
+
+function format(millis: number, counter: number): string {
+  if (millis !== prefixMillis) {
+    const digits = millis.toString(16).padStart(12, '0')
+    prefix = `${digits.slice(0, 8)}-${digits.slice(8)}-`
+    prefixMillis = millis
+  }
+  const random = draw(6)
   return (
     prefix +
     HEX[0x70 | (counter >>> 22)]! +
@@ -53,10 +76,14 @@ export function uuidv7(nowMillis = Date.now()): string {
   )
 }
 
-function setMillis(millis: number): void {
-  lastMillis = Math.floor(millis)
-  const digits = lastMillis.toString(16).padStart(12, '0')
-  prefix = `${digits.slice(0, 8)}-${digits.slice(8)}-`
+/** Where in the pool so many random bytes are. It is filled 4 KiB at a time: a call per id would cost more than an emit. */
+function draw(bytes: number): number {
+  if (poolOffset + bytes > POOL_BYTES) {
+    randomFillSync(pool)
+    poolOffset = 0
+  }
+  poolOffset += bytes
+  return poolOffset - bytes
 }
 
 export function isUuid(text: string): boolean {

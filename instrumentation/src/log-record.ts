@@ -6,7 +6,7 @@ import {
   type HookEvent,
   MAX_NAME_LENGTH,
   severityOf,
-  uuidv7,
+  Uuidv7,
 } from '@agentic-hooks/events'
 import {
   type Attributes,
@@ -37,7 +37,7 @@ export interface RecordContext {
 
 /** The parts of a record, each a value that can be sent. */
 export interface RecordFields {
-  readonly eventId: string
+  readonly eventId: string | Uuidv7
   readonly eventType: string
   readonly sessionId: string
   readonly workflowId: string | null
@@ -74,7 +74,7 @@ export function toLogRecord(event: EmittedEvent, context: RecordContext): HookLo
   const data = scope?.data ? { ...scope.data, ...event.data } : (event.data ?? NO_DATA)
   const spanContext = trace.getActiveSpan()?.spanContext()
   return new HookLogRecord({
-    eventId: name('eventId', event.eventId) || uuidv7(observedAt),
+    eventId: name('eventId', event.eventId) || new Uuidv7(observedAt),
     eventType,
     sessionId: name('sessionId', event.sessionId ?? scope?.sessionId) ?? '',
     workflowId: name('workflowId', event.workflowId ?? scope?.workflowId),
@@ -152,7 +152,7 @@ function attributesOf(fields: RecordFields): Attributes {
   const { data } = snapshot
   fields.redactor?.redact(data, snapshot.cutTexts)
   const attributes: Attributes = {
-    [Attribute.EventId]: fields.eventId,
+    [Attribute.EventId]: String(fields.eventId),
     [Attribute.SessionId]: sessionId,
     [Attribute.GenAiConversationId]: sessionId,
   }
