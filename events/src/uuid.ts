@@ -16,7 +16,7 @@ let prefixMillis = -1
 /**
  * A UUIDv7 (RFC 9562 section 5.7) that sorts after every one made earlier in this process: a 26-bit counter follows
  * the millisecond (section 6.2, method 1), so events of one millisecond keep their order. Making one takes its place
- * in that order; writing it out costs four times as much and can wait.
+ * in that order; writing it out can wait.
  */
 export class Uuidv7 {
   readonly #millis: number

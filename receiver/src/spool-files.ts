@@ -170,12 +170,13 @@ export class SpoolFiles {
     }
   }
 
-  /** On a full disk, the next start tries again. */
+  /** Where there is no room for it, the next start tries again. */
   async #keepReserve(): Promise<void> {
     const file = await this.#fileSystem.open(this.#reservePath, 'w', FILE_MODE).catch(() => null)
     try {
       await file?.writev([Buffer.alloc(RESERVE_BYTES)])
     } catch {
+      // Nor is that a reason not to start.
     } finally {
       await file?.close()
     }
