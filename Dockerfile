@@ -29,6 +29,7 @@ COPY --from=build /app/exporters/postgres/package.json exporters/postgres/
 COPY --from=build /app/exporters/postgres/dist exporters/postgres/dist
 COPY --from=build /app/receiver/package.json receiver/
 COPY --from=build /app/receiver/dist receiver/dist
+COPY --from=build /app/receiver/wasm/otlp-protobuf.wasm receiver/wasm/
 COPY deploy/docker/healthcheck.mjs ./
 # The only folder that is written to, and only by the JSONL exporter and the spool.
 RUN mkdir /data && chown node:node /data

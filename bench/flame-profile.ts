@@ -107,6 +107,7 @@ function areaOf(place: string, callerArea: Area): Area {
 const REPOSITORY = join(import.meta.dirname, '../')
 
 function shortenUrl(url: string): string {
+  if (url.startsWith('wasm:')) return 'WebAssembly'
   const path = url.replace(/^file:\/\//, '').replace(/^.*\/node_modules\//, '')
   return path.startsWith(REPOSITORY) ? path.slice(REPOSITORY.length) : path
 }

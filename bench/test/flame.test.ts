@@ -5,7 +5,7 @@ import { flameGraph } from '../flame-graph.ts'
 import { type CpuProfile, type Frame, foldProfile, prune } from '../flame-profile.ts'
 
 const APP = pathToFileURL(join(import.meta.dirname, '../../receiver/src/app.ts')).href
-const DECODE = new URL('decode/wire.ts', APP).href
+const DECODE = new URL('decode/otlp-protobuf.ts', APP).href
 
 const node = (id: number, functionName: string, url: string, children: number[] = []) => ({
   id,
@@ -57,13 +57,13 @@ it('folds the samples of a period into a tree, a function once whatever line cal
     ],
     ['(garbage collector)', 'garbage collection', 1, 1],
   ])
-  expect(root.children[0]?.children[0]?.file).toBe('receiver/src/decode/wire.ts')
+  expect(root.children[0]?.children[0]?.file).toBe('receiver/src/decode/otlp-protobuf.ts')
 })
 
 it('draws what is not pruned, with its share to be read by pointing at it', () => {
   const svg = flameGraph('a & b', prune(foldProfile(PROFILE, PERIOD), 2))
   expect(svg).toContain(
-    '<title>read&#60;T&#62; receiver/src/decode/wire.ts (protobuf decoding): 57.1 %</title>',
+    '<title>read&#60;T&#62; receiver/src/decode/otlp-protobuf.ts (protobuf decoding): 57.1 %</title>',
   )
   expect(svg).not.toContain('(garbage collector)')
 })

@@ -4,6 +4,12 @@ import type { Ticket } from './admission.ts'
 import { UndecodableError } from './decode/decoded-request.ts'
 import { BodyTooLargeError, ClientGoneError, UnsupportedMediaError } from './failures.ts'
 
+/** A body as it was sent, in the pieces that arrived. */
+export interface SentBody {
+  readonly chunks: readonly Buffer[]
+  readonly byteLength: number
+}
+
 /**
  * The body as it was sent. Its bytes count on the ticket as they arrive; when the ticket is aborted, so is the
  * reading.
@@ -11,23 +17,23 @@ import { BodyTooLargeError, ClientGoneError, UnsupportedMediaError } from './fai
  * @throws UnavailableError when the receiver is full
  * @throws ClientGoneError
  */
-export function readBody(request: IncomingMessage, ticket: Ticket, maxBodyBytes: number): Promise<Buffer> {
+export function readBody(request: IncomingMessage, ticket: Ticket, maxBodyBytes: number): Promise<SentBody> {
   return new Promise((resolve, reject) => {
     if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) {
       reject(new BodyTooLargeError(maxBodyBytes))
       return
     }
     const chunks: Buffer[] = []
-    let bytes = 0
+    let byteLength = 0
     const fail = (error: unknown) => {
       request.off('data', take)
       chunks.length = 0
       reject(error)
     }
     const take = (chunk: Buffer) => {
-      bytes += chunk.byteLength
+      byteLength += chunk.byteLength
       try {
-        if (bytes > maxBodyBytes) throw new BodyTooLargeError(maxBodyBytes)
+        if (byteLength > maxBodyBytes) throw new BodyTooLargeError(maxBodyBytes)
         ticket.grow(chunk.byteLength)
         chunks.push(chunk)
       } catch (error) {
@@ -37,8 +43,31 @@ export function readBody(request: IncomingMessage, ticket: Ticket, maxBodyBytes:
     ticket.signal.addEventListener('abort', () => fail(ticket.signal.reason))
     request.on('data', take)
     request.on('error', () => fail(new ClientGoneError()))
-    request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes)))
+    request.on('end', () => resolve({ chunks, byteLength }))
   })
+}
+
+/** Its bytes in one piece. */
+export function joined({ chunks, byteLength }: SentBody): Buffer {
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, byteLength)
+}
+
+/** Grows to the largest body that is not large. */
+let shared = Buffer.alloc(0)
+
+/**
+ * Its bytes in one piece until the next call: memory that is allocated for each body makes the engine collect its
+ * whole heap several times a second.
+ */
+export function joinedForNow({ chunks, byteLength }: SentBody): Buffer {
+  if (chunks.length === 1) return chunks[0]!
+  if (byteLength > shared.byteLength) shared = Buffer.allocUnsafeSlow(byteLength)
+  let offset = 0
+  for (const chunk of chunks) {
+    shared.set(chunk, offset)
+    offset += chunk.byteLength
+  }
+  return shared.subarray(0, byteLength)
 }
 
 const SUPPORTED_CODINGS = 'gzip, deflate, zstd'
@@ -71,7 +100,7 @@ const LARGE_BYTES = 2 ** 20
 const LARGE_COMPRESSED_BYTES = 2 ** 14
 
 /** Whether decompressing and decoding it may stop everything else for a noticeable time. */
-export function isLarge(body: Buffer, coding: Coding): boolean {
+export function isLarge(body: SentBody, coding: Coding): boolean {
   return body.byteLength > (coding === 'identity' ? LARGE_BYTES : LARGE_COMPRESSED_BYTES)
 }
 

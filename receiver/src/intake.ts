@@ -4,7 +4,16 @@ import type { Logger } from 'pino'
 import type { Admission, Ticket } from './admission.ts'
 import { answer, type Body } from './answer.ts'
 import type { Authenticator } from './auth.ts'
-import { type Coding, contentCoding, decompress, isLarge, readBody } from './body.ts'
+import {
+  type Coding,
+  contentCoding,
+  decompress,
+  isLarge,
+  joined,
+  joinedForNow,
+  readBody,
+  type SentBody,
+} from './body.ts'
 import type { DecodedRequest, DecodeLimits } from './decode/decoded-request.ts'
 import {
   ClientGoneError,
@@ -114,7 +123,7 @@ export class Intake {
       const sent = await readBody(request, ticket, maxBodyBytes)
       if (isLarge(sent, coding))
         return await this.#turns.take(() => this.#decodeLarge(sent, coding, ticket, way))
-      const body = this.#decompress(sent, coding, ticket)
+      const body = this.#decompress(joinedForNow(sent), coding, ticket)
       this.#checkValues(body, way)
       return way.decode(body, nowMicros(), this.#limits)
     } catch (error) {
@@ -124,8 +133,8 @@ export class Intake {
   }
 
   /** The same in several steps, between which others are served. */
-  async #decodeLarge(sent: Buffer, coding: Coding, ticket: Ticket, way: Way): Promise<DecodedRequest> {
-    const body = this.#decompress(sent, coding, ticket)
+  async #decodeLarge(sent: SentBody, coding: Coding, ticket: Ticket, way: Way): Promise<DecodedRequest> {
+    const body = this.#decompress(joined(sent), coding, ticket)
     await giveWay()
     this.#checkValues(body, way)
     await giveWay()

@@ -21,6 +21,8 @@ const COPY_DATA = 0x64 // 'd'
 const MESSAGE_HEADER_BYTES = 5
 /** Everything of a row that does not depend on its names and payloads; rounded up. */
 const ROW_OVERHEAD_BYTES = 176
+/** Longer texts are written by the engine; for shorter ones the call costs more than it saves. */
+const SHORT_TEXT_UNITS = 48
 /** The most bytes that one UTF-16 unit takes in UTF-8. */
 const UTF8_BYTES_PER_UNIT = 3
 
@@ -31,13 +33,25 @@ const UTF8_BYTES_PER_UNIT = 3
  */
 export function encodeRows(batches: readonly RowBatch[], memory: Buffer): Buffer {
   let offset = MESSAGE_HEADER_BYTES
-  for (const batch of batches) offset = writeBatch(memory, offset, batch)
+  const rows = new Rows(memory)
+  for (const batch of batches) offset = writeBatch(rows, offset, batch)
   memory[0] = COPY_DATA
-  writeInt32(memory, 1, offset - 1)
+  writeInt32(rows, 1, offset - 1)
   return memory.subarray(0, offset)
 }
 
-function writeBatch(rows: Buffer, start: number, { events, receivedAtMicros, resources }: RowBatch): number {
+/** The memory that rows are written into. */
+class Rows {
+  readonly bytes: Buffer
+  readonly view: DataView
+
+  constructor(memory: Buffer) {
+    this.bytes = memory
+    this.view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength)
+  }
+}
+
+function writeBatch(rows: Rows, start: number, { events, receivedAtMicros, resources }: RowBatch): number {
   let offset = start
   for (const event of events) {
     offset = writeInt16(rows, offset, COLUMN_COUNT)
@@ -81,76 +95,94 @@ export function boundBytes(events: readonly EventRecord[]): number {
 
 // Each writes one field, its length before its value, and returns the offset behind it.
 
-function writeNull(rows: Buffer, offset: number): number {
+function writeNull(rows: Rows, offset: number): number {
   return writeInt32(rows, offset, -1)
 }
 
-function writeUuid(rows: Buffer, start: number, uuid: string): number {
+function writeUuid(rows: Rows, start: number, uuid: string): number {
+  const { bytes } = rows
   let offset = writeInt32(rows, start, 16)
+  let codes = 0
   let digits = uuid.length === 36 ? 0 : NO_DIGIT
-  for (let at = 0; at < 36; at += 2) {
-    if (at === 8 || at === 13 || at === 18 || at === 23) at++
-    const high = NIBBLES[uuid.charCodeAt(at)] ?? NO_DIGIT
-    const low = NIBBLES[uuid.charCodeAt(at + 1)] ?? NO_DIGIT
+  for (let index = 0; index < DIGIT_PAIRS.length; index++) {
+    const at = DIGIT_PAIRS[index]!
+    const first = uuid.charCodeAt(at)
+    const second = uuid.charCodeAt(at + 1)
+    const high = NIBBLES[first & 0x7f]!
+    const low = NIBBLES[second & 0x7f]!
+    codes |= first | second
     digits |= high | low
-    rows[offset++] = (high << 4) | low
+    bytes[offset++] = (high << 4) | low
   }
-  if (digits < NO_DIGIT) return offset
+  if (digits < NO_DIGIT && codes < 0x80) return offset
   // A UUID of 17 bytes makes PostgreSQL refuse this row, rather than a batch that brings a wrong id be lost.
   writeInt32(rows, start, 17)
   return offset + 1
 }
 
-function writeTimestamp(rows: Buffer, start: number, micros: Micros | null): number {
+function writeTimestamp(rows: Rows, start: number, micros: Micros | null): number {
   if (micros === null) return writeNull(rows, start)
   const value = micros - POSTGRES_EPOCH_MICROS
-  let offset = writeInt32(rows, start, 8)
-  offset = writeInt32(rows, offset, Math.floor(value / TWO_POW_32))
-  return writeInt32(rows, offset, value % TWO_POW_32)
+  const high = Math.floor(value / TWO_POW_32)
+  // The remainder of a double is a call of its own.
+  const low = value - high * TWO_POW_32
+  return writeInt32(rows, writeInt32(rows, writeInt32(rows, start, 8), high), low)
 }
 
-function writeSmallint(rows: Buffer, offset: number, value: number | null): number {
+function writeSmallint(rows: Rows, offset: number, value: number | null): number {
   if (value === null) return writeNull(rows, offset)
   return writeInt16(rows, writeInt32(rows, offset, 2), value)
 }
 
-function writeBytes(rows: Buffer, start: number, bytes: Uint8Array | null | undefined): number {
+function writeBytes(rows: Rows, start: number, bytes: Uint8Array | null | undefined): number {
   if (!bytes) return writeNull(rows, start)
   return copy(rows, writeInt32(rows, start, bytes.byteLength), bytes)
 }
 
-function writeText(rows: Buffer, offset: number, text: string | null): number {
+function writeText(rows: Rows, offset: number, text: string | null): number {
   if (text === null) return writeNull(rows, offset)
-  const byteLength = rows.write(text, offset + 4)
+  if (text.length <= SHORT_TEXT_UNITS && writeAscii(rows.bytes, offset + 4, text)) {
+    return writeInt32(rows, offset, text.length) + text.length
+  }
+  const byteLength = rows.bytes.write(text, offset + 4)
   return writeInt32(rows, offset, byteLength) + byteLength
 }
 
-function writeJsonb(rows: Buffer, start: number, json: Uint8Array | null): number {
+/** Writes the text if it is ASCII; false when it is not. */
+function writeAscii(bytes: Buffer, offset: number, text: string): boolean {
+  let codes = 0
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    codes |= code
+    bytes[offset + index] = code
+  }
+  return codes < 0x80
+}
+
+function writeJsonb(rows: Rows, start: number, json: Uint8Array | null): number {
   if (json === null) return writeNull(rows, start)
   const offset = writeInt32(rows, start, json.byteLength + 1)
-  rows[offset] = 1 // version of the format
+  rows.bytes[offset] = 1 // version of the format
   return copy(rows, offset + 1, json)
 }
 
-function writeInt16(rows: Buffer, offset: number, value: number): number {
-  rows[offset] = value >>> 8
-  rows[offset + 1] = value
+function writeInt16(rows: Rows, offset: number, value: number): number {
+  rows.view.setInt16(offset, value)
   return offset + 2
 }
 
-function writeInt32(rows: Buffer, offset: number, value: number): number {
-  rows[offset] = value >>> 24
-  rows[offset + 1] = value >>> 16
-  rows[offset + 2] = value >>> 8
-  rows[offset + 3] = value
+function writeInt32(rows: Rows, offset: number, value: number): number {
+  rows.view.setInt32(offset, value)
   return offset + 4
 }
 
-function copy(rows: Buffer, offset: number, bytes: Uint8Array): number {
-  rows.set(bytes, offset)
+function copy(rows: Rows, offset: number, bytes: Uint8Array): number {
+  rows.bytes.set(bytes, offset)
   return offset + bytes.byteLength
 }
 
+/** Where the two digits of each byte of a UUID begin. */
+const DIGIT_PAIRS = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34]
 const NO_DIGIT = 0x10
 /** By character code, the value of a hexadecimal digit. */
 const NIBBLES = new Uint8Array(128).fill(NO_DIGIT)

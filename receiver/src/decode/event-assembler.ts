@@ -113,6 +113,7 @@ export class EventAssembler {
 
   result(): DecodedRequest {
     const { body, receivedAtMicros } = this.#request
+    this.#json.finish()
     return {
       batch: { events: this.#events, receivedAtMicros, byteLength: body.byteLength },
       rejected: this.#rejected,
@@ -167,13 +168,12 @@ export class EventAssembler {
   /** The payload of a record that HookClient made: the map alone, without the copies of its members. */
   #writeHookData(): Uint8Array | null {
     const { record } = this
-    const { known } = record
-    const start = this.#json.length
-    if (!record.has(DATA) || !this.#source.writeData(known[DATA]!)) return null
+    const start = this.#json.position
+    if (!record.has(DATA) || !this.#source.writeData(DATA)) return null
     record.take(DATA)
     for (let mirroredKey = 0; record.hasMirrors && mirroredKey < MIRRORS.length; mirroredKey++) {
       const key = MIRRORS[mirroredKey]!
-      if (record.has(key) && this.#source.isMirrored(known[key]!, mirroredKey)) record.take(key)
+      if (record.has(key) && this.#source.isMirrored(key, mirroredKey)) record.take(key)
     }
     return this.#json.take(start)
   }
@@ -182,14 +182,14 @@ export class EventAssembler {
   #writeForeignData(eventName: string): Uint8Array {
     const { record } = this
     const json = this.#json
-    const start = json.length
+    const start = json.position
     json.openObject()
     const hasBody = this.#source.bodyText() !== eventName && this.#source.writeBody()
     const giveWay = hasBody && record.has(BODY)
     if (giveWay) record.take(BODY)
     this.#writeRemaining()
     // An attribute called `body` gives way to the body, to the record's `attributes`.
-    if (giveWay) record.addAttribute(BODY, record.known[BODY]!)
+    if (giveWay) record.addKnown(1 << BODY)
     json.closeObject()
     return json.take(start)
   }
@@ -198,7 +198,7 @@ export class EventAssembler {
   #writeAttributes(originalId: string | null): Uint8Array | null {
     const { record } = this
     const json = this.#json
-    const start = json.length
+    const start = json.position
     json.openObject()
     this.#writeRemaining()
     if (!isSeverity(record.severityNumber) && record.severityNumber !== 0)
@@ -218,10 +218,10 @@ export class EventAssembler {
   /** Writes the attributes that nothing has taken yet. */
   #writeRemaining(): void {
     const { record } = this
-    for (let index = 0; index < record.restCount; index++) this.#source.writeMember(record.rest[index]!)
-    record.restCount = 0
+    if (record.hasRest) this.#source.writeRest()
+    record.hasRest = false
     for (let key = record.takeNext(); key >= 0; key = record.takeNext()) {
-      this.#source.writeMember(record.known[key]!)
+      this.#source.writeMember(key)
     }
   }
 }
@@ -234,7 +234,8 @@ function eventTypeOf(eventName: string): string {
   const known = eventTypes.get(eventName)
   if (known !== undefined) return known
   const isOurs = eventName.startsWith(EVENT_NAME_PREFIX) && eventName !== EVENT_NAME_PREFIX
-  const eventType = isOurs ? eventName.slice(EVENT_NAME_PREFIX.length) : eventName
+  // A slice would keep the whole name, and each of its characters be looked up in that.
+  const eventType = isOurs ? Buffer.from(eventName.slice(EVENT_NAME_PREFIX.length)).toString() : eventName
   if (eventTypes.size < MAX_EVENT_TYPES) eventTypes.set(eventName, eventType)
   return eventType
 }

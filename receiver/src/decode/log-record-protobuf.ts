@@ -1,164 +1,128 @@
-import { type AnyValueWriter, MAP, NO_VALUE } from './any-value.ts'
+import type { DecoderMemory } from './decoder-memory.ts'
 import type { JsonWriter } from './json-writer.ts'
-import { type KeyValueReader, NO_PARTS } from './key-value.ts'
-import { EVENT_ID, KNOWN_ATTRIBUTES, type LogRecord, type LogRecordSource } from './log-record.ts'
-import { decodeName, isLowerCaseUuid, MAX_NAME_BYTES, NameTable } from './names.ts'
-import type { WireReader } from './wire.ts'
+import { EVENT_ID, type LogRecord, type LogRecordSource, MAX_NAME_BYTES, TEXT_KEYS } from './log-record.ts'
 
-// Tags (field number and wire type in one) and the bits of the field numbers.
-const TIME_TAG = 0x09
-const SEVERITY_NUMBER_TAG = 0x10
-const SEVERITY_TEXT_TAG = 0x1a
-const BODY_TAG = 0x2a
-const ATTRIBUTE_TAG = 0x32
-const DROPPED_TAG = 0x38
-const FLAGS_TAG = 0x45
-const TRACE_ID_TAG = 0x4a
-const SPAN_ID_TAG = 0x52
-const OBSERVED_TIME_TAG = 0x59
-const EVENT_NAME_TAG = 0x62
-const LOG_RECORD_FIELDS = 0b1_1111_1110_1110
+// The fields of LogRecord in wasm/assembly/log-record.ts, in words of four bytes.
+const TIME = 0
+const OBSERVED_TIME = 2
+const SEVERITY_NUMBER = 4
+const FLAGS = 5
+const DROPPED_ATTRIBUTES_COUNT = 6
+const PRESENT = 7
+const HAS_REST = 8
+const HAS_UUID = 9
+const TRACE_ID = 10
+const SPAN_ID = 11
 
-const KNOWN_ATTRIBUTE_TABLE = new NameTable(KNOWN_ATTRIBUTES)
+// The texts there, in threes of words: where one starts, where it ends, and its slot.
+const TEXT_WORDS = 3
+const SEVERITY_TEXT = 0
+const EVENT_NAME = 1
+const BODY_TEXT = 2
+const FIRST_ATTRIBUTE = 3
+
 const TRACE_ID_BYTES = 16
 const SPAN_ID_BYTES = 8
+/** Of a text that is not kept. */
+const NO_SLOT = -(2 ** 31)
+/** The bits of the known attributes whose text counts. */
+const TEXT_BITS = (1 << TEXT_KEYS.length) - 1
 
-/** Reads LogRecord messages. An attribute is known by its place among the record's attributes. */
+/** The record that WebAssembly came to last. It knows an attribute by its key's place among the known ones. */
 export class LogRecordReader implements LogRecordSource {
-  readonly #wire: WireReader
-  readonly #entry: KeyValueReader
-  readonly #values: AnyValueWriter
+  readonly #memory: DecoderMemory
   readonly #json: JsonWriter
-  /** Starts and ends of the parts of the record's body. */
-  #bodyParts = NO_PARTS
+  readonly #record: number
+  readonly #texts: number
 
-  constructor(wire: WireReader, entry: KeyValueReader, values: AnyValueWriter, json: JsonWriter) {
-    this.#wire = wire
-    this.#entry = entry
-    this.#values = values
+  constructor(memory: DecoderMemory, json: JsonWriter) {
+    this.#memory = memory
     this.#json = json
+    this.#record = memory.exports.recordAddress.value >>> 2
+    this.#texts = memory.exports.textsAddress.value >>> 2
   }
 
-  /** Reads the message between the wire's position and `end` into a record that is clear. */
-  read(end: number, record: LogRecord): void {
-    const wire = this.#wire
-    const entry = this.#entry
-    let attributes = 0
-    this.#bodyParts = NO_PARTS
-    while (wire.position < end) {
-      const tag = wire.tag(end)
-      switch (tag) {
-        case ATTRIBUTE_TAG: {
-          const stop = wire.length(end)
-          entry.read(stop)
-          entry.keep(attributes)
-          const key = entry.keyIn(KNOWN_ATTRIBUTE_TABLE)
-          if (record.addAttribute(key, attributes++)) this.#readKnownText(key, record)
-          wire.position = stop
-          break
-        }
-        case TIME_TAG:
-          record.timeMicros = wire.nanosAsMicros(end)
-          break
-        case OBSERVED_TIME_TAG:
-          record.observedMicros = wire.nanosAsMicros(end)
-          break
-        case SEVERITY_NUMBER_TAG:
-          record.severityNumber = wire.uint32(end) | 0
-          break
-        case SEVERITY_TEXT_TAG:
-          record.severityText = wire.name(end)
-          break
-        case EVENT_NAME_TAG:
-          record.eventName = wire.name(end)
-          break
-        case BODY_TAG: {
-          const stop = wire.length(end)
-          this.#addBodyPart(wire.position, stop)
-          wire.position = stop
-          break
-        }
-        case DROPPED_TAG:
-          record.droppedAttributesCount = wire.uint32(end)
-          break
-        case FLAGS_TAG:
-          record.flags = wire.fixed32(end)
-          break
-        case TRACE_ID_TAG:
-          record.traceId = this.#readId(end, TRACE_ID_BYTES)
-          break
-        case SPAN_ID_TAG:
-          record.spanId = this.#readId(end, SPAN_ID_BYTES)
-          break
-        default:
-          wire.skip(tag, end, LOG_RECORD_FIELDS)
-      }
+  /** Reads it into a record that is clear. */
+  read(record: LogRecord): void {
+    const { words, doubles } = this.#memory
+    const at = this.#record
+    record.timeMicros = doubles[(at + TIME) >>> 1]!
+    record.observedMicros = doubles[(at + OBSERVED_TIME) >>> 1]!
+    record.severityNumber = words[at + SEVERITY_NUMBER]! | 0
+    record.flags = words[at + FLAGS]!
+    record.droppedAttributesCount = words[at + DROPPED_ATTRIBUTES_COUNT]!
+    record.traceId = this.#hex(words[at + TRACE_ID]!, TRACE_ID_BYTES)
+    record.spanId = this.#hex(words[at + SPAN_ID]!, SPAN_ID_BYTES)
+    record.severityText = this.#text(SEVERITY_TEXT) ?? ''
+    record.eventName = this.#text(EVENT_NAME) ?? ''
+    record.hasRest = words[at + HAS_REST] === 1
+    const present = words[at + PRESENT]!
+    record.addKnown(present)
+    for (let bits = present & TEXT_BITS; bits !== 0; bits &= bits - 1) {
+      const key = 31 - Math.clz32(bits & -bits)
+      if (key === EVENT_ID) this.#readEventId(record)
+      else record.texts[key] = this.#text(FIRST_ATTRIBUTE + key)
     }
   }
 
-  /** Hex digits; null for an id that is not valid, which OpenTelemetry treats as absent. */
-  #readId(end: number, bytes: number): string | null {
-    const wire = this.#wire
-    const start = wire.position + 1
-    const stop = wire.length(end)
-    wire.position = stop
-    return stop - start === bytes ? validId(wire.bytes.toString('hex', start, stop)) : null
+  #readEventId(record: LogRecord): void {
+    const { words, bytes } = this.#memory
+    const at = this.#texts + TEXT_WORDS * (FIRST_ATTRIBUTE + EVENT_ID)
+    const start = words[at]!
+    record.hasUuid = words[this.#record + HAS_UUID] === 1
+    record.texts[EVENT_ID] =
+      start === 0 ? null : bytes.toString(record.hasUuid ? 'latin1' : 'utf8', start, words[at + 1])
   }
 
-  #addBodyPart(start: number, end: number): void {
-    this.#bodyParts = this.#bodyParts === NO_PARTS ? [start, end] : [...this.#bodyParts, start, end]
+  /** Null for none. */
+  #text(index: number): string | null {
+    const { words, texts } = this.#memory
+    const at = this.#texts + TEXT_WORDS * index
+    const start = words[at]!
+    if (start === 0) return null
+    const slot = words[at + 2]! | 0
+    if (slot >= 0) return texts[slot]!
+    const text = this.#memory.text(start, words[at + 1]!)
+    if (slot !== NO_SLOT) texts[-1 - slot] = text
+    return text
   }
 
-  #readKnownText(key: number, record: LogRecord): void {
-    const { bytes, view } = this.#wire
-    const entry = this.#entry
-    if (!entry.findText()) record.texts[key] = null
-    else if (key !== EVENT_ID) record.texts[key] = decodeName(bytes, view, entry.textStart, entry.textEnd)
-    else {
-      record.hasUuid = isLowerCaseUuid(bytes, entry.textStart, entry.textEnd)
-      record.texts[key] = bytes.toString(record.hasUuid ? 'latin1' : 'utf8', entry.textStart, entry.textEnd)
-    }
+  #hex(start: number, bytes: number): string | null {
+    return start === 0 ? null : this.#memory.bytes.toString('hex', start, start + bytes)
   }
 
-  isMirrored(attribute: number, mirroredKey: number): boolean {
-    this.#entry.recall(attribute)
-    return this.#entry.findText() && this.#values.isMirrored(mirroredKey)
+  isMirrored(key: number, mirroredKey: number): boolean {
+    return this.#memory.exports.isMirrored(key, mirroredKey) === 1
   }
 
-  writeMember(attribute: number): void {
-    this.#entry.recall(attribute)
-    this.#values.writeMember(1)
+  writeMember(key: number): void {
+    const json = this.#json
+    json.position = this.#memory.exports.writeKnown(key, json.position) >>> 0
   }
 
-  writeData(attribute: number): boolean {
-    const start = this.#json.length
-    this.#entry.recall(attribute)
-    if (this.#values.writeValue(0) === MAP) return true
-    this.#json.rewind(start)
-    return false
+  writeRest(): void {
+    const json = this.#json
+    json.position = this.#memory.exports.writeRest(json.position) >>> 0
   }
 
-  bodyText(): string | null {
-    if (!this.#bodyParts.length) return null
-    const entry = this.#entry
-    entry.useParts(this.#bodyParts)
-    if (!entry.findText() || entry.textEnd - entry.textStart > MAX_NAME_BYTES) return null
-    return decodeName(this.#wire.bytes, this.#wire.view, entry.textStart, entry.textEnd)
+  writeData(key: number): boolean {
+    return this.#write(this.#memory.exports.writeData(key, this.#json.position) >>> 0)
   }
 
   writeBody(): boolean {
-    if (!this.#bodyParts.length) return false
-    const json = this.#json
-    const start = json.length
-    json.separate()
-    json.literal('"body":')
-    this.#entry.useParts(this.#bodyParts)
-    if (this.#values.writeValue(1) !== NO_VALUE) return true
-    json.rewind(start)
-    return false
+    return this.#write(this.#memory.exports.writeBody(this.#json.position) >>> 0)
   }
-}
 
-function validId(hex: string): string | null {
-  return /^0*$/.test(hex) ? null : hex
+  /** @param end of what was written; 0 when nothing was */
+  #write(end: number): boolean {
+    if (end !== 0) this.#json.position = end
+    return end !== 0
+  }
+
+  bodyText(): string | null {
+    if (this.#memory.exports.findBodyText() === 0) return null
+    const { words } = this.#memory
+    const at = this.#texts + TEXT_WORDS * BODY_TEXT
+    return words[at + 1]! - words[at]! > MAX_NAME_BYTES ? null : this.#text(BODY_TEXT)
+  }
 }

@@ -1,7 +1,10 @@
-import { Attribute, MIRRORED_DATA_KEYS, type Micros } from '@agentic-hooks/events'
+import { Attribute, MAX_NAME_LENGTH, MIRRORED_DATA_KEYS, type Micros } from '@agentic-hooks/events'
+
+/** What may be a name: a UTF-16 unit takes at most three bytes of UTF-8. */
+export const MAX_NAME_BYTES = MAX_NAME_LENGTH * 3
 
 /** Of attributes with these keys the text counts. */
-const TEXT_KEYS: readonly string[] = [
+export const TEXT_KEYS: readonly string[] = [
   Attribute.EventId,
   Attribute.SessionId,
   Attribute.GenAiConversationId,
@@ -47,7 +50,7 @@ const MIRROR_BITS = MIRRORS.reduce((bits, key) => bits | (1 << key), 0)
 
 /**
  * The log record that is being read, as far as both encodings give it alike. One object serves all records of
- * a request. Attributes stay where they are: the record keeps numbers by which its source finds them again.
+ * a request. Attributes stay where they are: their source finds the last one of a known key, and all the others.
  */
 export class LogRecord {
   /** 0 when not given. */
@@ -62,28 +65,16 @@ export class LogRecord {
   eventName = ''
   /** The bits of the known attributes that the record has and that nothing has taken. */
   #present = 0
-  /** The last attribute of each known key that is present. */
-  readonly known: number[] = KNOWN_ATTRIBUTES.map(() => 0)
   /** The texts of those whose text counts; null for a value that is none. Of an absent one it means nothing. */
   readonly texts: (string | null)[] = TEXT_KEYS.map(() => null)
   /** Whether the event id among the texts is known to be a UUID in lower case. */
   hasUuid = false
-  /** The other attributes: the first `restCount` of these. */
-  readonly rest: number[] = []
-  restCount = 0
+  /** Whether it has other attributes, which nothing has taken. */
+  hasRest = false
 
-  /**
-   * Takes note of an attribute and returns whether its text is to be put into `texts`.
-   * @param key its place in {@link KNOWN_ATTRIBUTES}, or -1
-   */
-  addAttribute(key: number, attribute: number): boolean {
-    if (key < 0) {
-      this.rest[this.restCount++] = attribute
-      return false
-    }
-    this.known[key] = attribute
-    this.#present |= 1 << key
-    return key < this.texts.length
+  /** Takes note of known attributes by their bits. */
+  addKnown(keys: number): void {
+    this.#present |= keys
   }
 
   has(key: number): boolean {
@@ -124,21 +115,22 @@ export class LogRecord {
     this.eventName = ''
     this.hasUuid = false
     this.#present = 0
-    // A count: setting an array's length costs more than the rest of a small record.
-    this.restCount = 0
+    this.hasRest = false
   }
 }
 
 /** The encoded form of the record that is being read: finds its attributes and its body, and writes them. */
 export interface LogRecordSource {
-  /** Whether the value is the very string that the map written last by `writeData` has under that mirrored key. */
-  isMirrored(attribute: number, mirroredKey: number): boolean
-  /** Writes `"key":value` of an attribute into the object that was opened. */
-  writeMember(attribute: number): void
-  /** Writes the value of an attribute that is a map, as a payload of its own; false for any other. */
-  writeData(attribute: number): boolean
+  /** Whether a known attribute is the very string that the map written last by `writeData` has under that mirrored key. */
+  isMirrored(key: number, mirroredKey: number): boolean
+  /** Writes `"key":value` of a known attribute into the object that is open. */
+  writeMember(key: number): void
+  /** Writes all attributes that are not known. */
+  writeRest(): void
+  /** Writes the value of a known attribute that is a map, as a payload of its own; false for any other. */
+  writeData(key: number): boolean
   /** The body when it is a string short enough to be a name. */
   bodyText(): string | null
-  /** Writes `"body":value` into the object that was opened; false when the record has no body. */
+  /** Writes `"body":value` into the object that is open; false when the record has no body. */
   writeBody(): boolean
 }

@@ -9,9 +9,11 @@ export interface OriginFields {
   schemaUrl: string
 }
 
+export const NOTHING_SAID: OriginFields = { name: '', version: '', droppedAttributesCount: 0, schemaUrl: '' }
+
 /** The resource as it is stored: its attributes. */
 export function writeResource(json: JsonWriter, writeAttributes: () => void): Uint8Array | null {
-  const start = json.length
+  const start = json.position
   json.openObject()
   writeAttributes()
   return json.takeObject(start)
@@ -23,16 +25,16 @@ export function writeScope(
   { name, version }: OriginFields,
   writeAttributes: () => void,
 ): Uint8Array | null {
-  const start = json.length
+  const start = json.position
   json.openObject()
   if (name) json.member('name', encodeJsonString(name))
   if (version) json.member('version', encodeJsonString(version))
-  const end = json.length
+  const end = json.position
   json.member('attributes', '')
-  const attributes = json.length
+  const attributes = json.position
   json.openObject()
   writeAttributes()
-  if (!json.takeObject(attributes)) json.rewind(end)
+  if (!json.endObject(attributes)) json.rewind(end)
   return json.takeObject(start)
 }
 

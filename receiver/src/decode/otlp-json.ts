@@ -5,10 +5,17 @@ import {
   type DecodeLimits,
   UndecodableError,
 } from './decoded-request.ts'
+import { decoderMemory } from './decoder-memory.ts'
 import { EventAssembler } from './event-assembler.ts'
 import { JsonWriter } from './json-writer.ts'
-import { EVENT_ID, KNOWN_ATTRIBUTES, type LogRecordSource, MIRRORED_KEYS } from './log-record.ts'
-import { MAX_NAME_BYTES } from './names.ts'
+import {
+  EVENT_ID,
+  KNOWN_ATTRIBUTES,
+  type LogRecordSource,
+  MAX_NAME_BYTES,
+  MIRRORED_KEYS,
+  TEXT_KEYS,
+} from './log-record.ts'
 import { type OriginFields, originMembers, writeResource, writeScope } from './origin.ts'
 import {
   eachOf,
@@ -48,17 +55,19 @@ export function decodeOtlpJson(
   throw new UndecodableError('the body must be a JSON object, an ExportLogsServiceRequest')
 }
 
-/** Of the record that is being read, an attribute is known by its place among the record's attributes. */
 class RequestReader implements LogRecordSource {
   readonly #json: JsonWriter
   readonly #assembler: EventAssembler
   #record: JsonObject = {}
-  #attributes: JsonObject[] = []
+  /** The places of its attributes: the last one of each known key, and all others. */
+  readonly #known: number[] = KNOWN_ATTRIBUTES.map(() => 0)
+  readonly #rest: number[] = []
   /** The strings under mirrored keys of the map that `writeData` wrote last. */
   #mirrored: (string | null)[] = []
 
   constructor(body: Uint8Array, receivedAtMicros: Micros, limits: DecodeLimits) {
-    this.#json = new JsonWriter(body.byteLength)
+    const memory = decoderMemory()
+    this.#json = new JsonWriter(memory, memory.free, body.byteLength)
     this.#assembler = new EventAssembler(this, this.#json, { body, receivedAtMicros, ...limits })
   }
 
@@ -99,36 +108,59 @@ class RequestReader implements LogRecordSource {
     record.traceId = hexId(source, 'traceId', 32)
     record.spanId = hexId(source, 'spanId', 16)
     this.#record = source
-    this.#attributes = []
-    eachOf(source, 'attributes', (attribute) => {
-      const key = KNOWN_ATTRIBUTE_INDEX.get(textOf(attribute, 'key')) ?? -1
-      const isText = record.addAttribute(key, this.#attributes.push(attribute) - 1)
-      if (isText) record.texts[key] = textAs(key, stringIn(objectOf(attribute, 'value')))
-    })
+    this.#rest.length = 0
+    let place = 0
+    eachOf(source, 'attributes', (attribute) => this.#readAttribute(attribute, place++))
+    record.hasRest = this.#rest.length > 0
     this.#assembler.add()
   }
 
-  isMirrored(attribute: number, mirroredKey: number): boolean {
-    const text = stringIn(objectOf(this.#attributes[attribute]!, 'value'))
+  #readAttribute(attribute: JsonObject, place: number): void {
+    const { record } = this.#assembler
+    const key = KNOWN_ATTRIBUTE_INDEX.get(textOf(attribute, 'key')) ?? -1
+    if (key < 0) {
+      this.#rest.push(place)
+      return
+    }
+    this.#known[key] = place
+    record.addKnown(1 << key)
+    if (key < TEXT_KEYS.length) record.texts[key] = textAs(key, stringIn(objectOf(attribute, 'value')))
+  }
+
+  #attribute(place: number): JsonObject {
+    return (this.#record.attributes as JsonObject[])[place]!
+  }
+
+  isMirrored(key: number, mirroredKey: number): boolean {
+    const text = stringIn(objectOf(this.#attribute(this.#known[key]!), 'value'))
     return text !== null && text === this.#mirrored[mirroredKey]
   }
 
-  writeMember(attribute: number): void {
+  writeMember(key: number): void {
+    this.#writeAttribute(this.#known[key]!)
+  }
+
+  writeRest(): void {
+    for (const place of this.#rest) this.#writeAttribute(place)
+  }
+
+  #writeAttribute(place: number): void {
     try {
-      this.#write(memberJson(this.#attributes[attribute]!, 1))
+      this.#write(memberJson(this.#attribute(place), 1))
     } catch (error) {
-      throw inside(`attributes[${attribute}]`, error)
+      throw inside(`attributes[${place}]`, error)
     }
   }
 
-  writeData(attribute: number): boolean {
-    const keyValue = this.#attributes[attribute]!
+  writeData(key: number): boolean {
+    const place = this.#known[key]!
+    const keyValue = this.#attribute(place)
     const value = objectOf(keyValue, 'value')
     if (value === null || memberOf(value) !== 'kvlistValue') return false
     try {
       this.#json.raw(valueJson(keyValue, 'value', 0))
     } catch (error) {
-      throw inside(`attributes[${attribute}]`, error)
+      throw inside(`attributes[${place}]`, error)
     }
     this.#mirrored = MIRRORED_KEYS.map(() => null)
     eachOf(objectOf(value, 'kvlistValue')!, 'values', (entry) => {

@@ -1,0 +1,146 @@
+import { readFileSync } from 'node:fs'
+import { encodeJsonString, MAX_JSON_DEPTH, storableText, TOO_DEEP } from '@agentic-hooks/events'
+import { UndecodableError } from './decoded-request.ts'
+import { KNOWN_ATTRIBUTES, MIRRORED_KEYS, TEXT_KEYS } from './log-record.ts'
+
+/** As far as it is used here; Node's types have none of it. */
+declare const WebAssembly: {
+  Module: new (bytes: Uint8Array) => object
+  Instance: new (module: object, imports: Record<string, object>) => { readonly exports: unknown }
+}
+
+/** What wasm/assembly/index.ts exports. Numbers are positions in the memory, or what the names say. */
+interface Exports {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number }
+  readonly free: { readonly value: number }
+  readonly recordAddress: { readonly value: number }
+  readonly textsAddress: { readonly value: number }
+  readonly originAddress: { readonly value: number }
+  readonly knownAttributes: { readonly value: number }
+  readonly mirroredKeys: { readonly value: number }
+  configure(maxDepth: number, knownTexts: number): void
+  addName(table: number, index: number, start: number, end: number): void
+  begin(start: number, end: number): void
+  next(): number
+  writeResourceAttributes(at: number): number
+  writeScopeAttributes(at: number): number
+  writeKnown(key: number, at: number): number
+  writeRest(at: number): number
+  writeData(key: number, at: number): number
+  writeBody(at: number): number
+  findBodyText(): number
+  isMirrored(key: number, mirroredKey: number): number
+}
+
+const MODULE = new WebAssembly.Module(readFileSync(new URL('../../wasm/otlp-protobuf.wasm', import.meta.url)))
+const TOO_DEEP_JSON = encodeJsonString(TOO_DEEP)
+const PAGE_BYTES = 65_536
+const MAX_MEMORY_BYTES = 2 ** 32
+const GROWTH = 1.5
+const MAX_KEPT_BYTES = 2 ** 24
+/** As many as in wasm/assembly/text-cache.ts. */
+const TEXT_SLOTS = 4096
+const ALIGNMENT_BYTES = 16
+
+/**
+ * The memory of the WebAssembly module that reads protobuf: what it knows, a request behind that, and behind both the
+ * JSON that is written. Decoding is synchronous, so all requests use one, one after the other.
+ */
+export class DecoderMemory {
+  readonly exports: Exports
+  /** Where a request or JSON can begin. */
+  readonly free: number
+  bytes: Buffer = Buffer.alloc(0)
+  view = new DataView(new ArrayBuffer(0))
+  words = new Uint32Array(0)
+  doubles = new Float64Array(0)
+  /** The strings of the module's cache of texts. */
+  readonly texts: string[] = new Array<string>(TEXT_SLOTS).fill('')
+
+  constructor() {
+    const host = {
+      grow: (end: number) => this.grow(end),
+      reject: (text: number, first: number, second: number, position: number) =>
+        this.#reject(text >>> 0, [first, second], position >>> 0),
+      writeDouble: (value: number, at: number) => this.#write(String(value), at >>> 0),
+      writeTooDeep: (at: number) => this.#write(TOO_DEEP_JSON, at >>> 0),
+    }
+    this.exports = new WebAssembly.Instance(MODULE, { host }).exports as unknown as Exports
+    this.#refresh()
+    this.exports.configure(MAX_JSON_DEPTH, TEXT_KEYS.length)
+    this.free = align(this.exports.free.value)
+    this.#addNames(this.exports.knownAttributes.value, KNOWN_ATTRIBUTES)
+    this.#addNames(this.exports.mirroredKeys.value, MIRRORED_KEYS)
+  }
+
+  /** Puts a request where one can begin and returns where it ends. */
+  load(request: Uint8Array): number {
+    const end = this.free + request.byteLength
+    this.grow(end)
+    this.bytes.set(request, this.free)
+    return end
+  }
+
+  /** The text of the UTF-8 between two positions, as it can be stored. */
+  text(start: number, end: number): string {
+    return storableText(this.bytes.toString('utf8', start, end))
+  }
+
+  /**
+   * Has the memory reach to `end`.
+   * @throws UndecodableError beyond 4 GiB, which only a request of hundreds of MiB can need
+   */
+  grow(end: number): void {
+    const { byteLength } = this.bytes
+    if (end <= byteLength) return
+    if (end > MAX_MEMORY_BYTES)
+      throw new UndecodableError('as JSON the request takes more than 4 GiB; send it in several')
+    const grown = Math.min(Math.max(end, byteLength * GROWTH), MAX_MEMORY_BYTES)
+    this.exports.memory.grow(Math.ceil((grown - byteLength) / PAGE_BYTES))
+    this.#refresh()
+  }
+
+  #refresh(): void {
+    const { buffer } = this.exports.memory
+    this.bytes = Buffer.from(buffer)
+    this.view = new DataView(buffer)
+    this.words = new Uint32Array(buffer)
+    this.doubles = new Float64Array(buffer)
+  }
+
+  #write(text: string, at: number): number {
+    return at + this.bytes.write(text, at, 'latin1')
+  }
+
+  #addNames(table: number, names: readonly string[]): void {
+    for (const [index, name] of names.entries()) {
+      this.exports.addName(table, index, this.free, this.#write(name, this.free))
+    }
+  }
+
+  /** @param text of AssemblyScript, whose length in bytes is before it */
+  #reject(text: number, values: readonly number[], position: number): never {
+    const length = this.view.getUint32(text - 4, true)
+    const left = values.values()
+    const what = this.bytes
+      .toString('utf16le', text, text + length)
+      .replaceAll('%', () => String(left.next().value))
+    throw new UndecodableError(
+      `not an OTLP logs request in protobuf: ${what} at byte ${position - this.free}`,
+    )
+  }
+}
+
+let shared: DecoderMemory | null = null
+
+/** The memory for the next request. */
+export function decoderMemory(): DecoderMemory {
+  // A WebAssembly memory never shrinks: what a large request needed is given back with all of it.
+  if (shared === null || shared.bytes.byteLength > MAX_KEPT_BYTES) shared = new DecoderMemory()
+  return shared
+}
+
+/** The next position where a block of JSON can begin. */
+export function align(position: number): number {
+  return Math.ceil(position / ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+}

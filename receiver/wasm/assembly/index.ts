@@ -1,0 +1,25 @@
+import { Limits } from './any-value'
+import { Known, record, texts } from './log-record'
+import { clearNames, KNOWN_ATTRIBUTES, MIRRORED_KEYS } from './names'
+import { origin } from './request'
+
+export { findBodyText, isMirrored, writeBody, writeData, writeKnown, writeRest } from './log-record'
+export { addName } from './names'
+export { begin, next, writeResourceAttributes, writeScopeAttributes } from './request'
+
+// Where the host finds what was read.
+export const recordAddress = changetype<usize>(record)
+export const textsAddress = texts
+export const originAddress = changetype<usize>(origin)
+export const knownAttributes = KNOWN_ATTRIBUTES
+export const mirroredKeys = MIRRORED_KEYS
+/** Requests and JSON are put behind this. */
+export const free = __heap_base
+
+export function configure(maxDepth: u32, knownTexts: i32): void {
+  Limits.maxDepth = maxDepth
+  Known.texts = knownTexts
+}
+
+clearNames(KNOWN_ATTRIBUTES)
+clearNames(MIRRORED_KEYS)
