@@ -53,14 +53,20 @@ class Rows {
 
 function writeBatch(rows: Rows, start: number, { events, receivedAtMicros, resources }: RowBatch): number {
   let offset = start
+  let origin: Origin | null = null
+  let resourceId: Uint8Array | null = null
   for (const event of events) {
+    if (event.origin !== origin) {
+      origin = event.origin
+      resourceId = (origin && resources.get(origin)?.id) ?? null
+    }
     offset = writeInt16(rows, offset, COLUMN_COUNT)
     offset = writeUuid(rows, offset, event.eventId)
     offset = writeTimestamp(rows, offset, event.timestampMicros)
     offset = writeTimestamp(rows, offset, receivedAtMicros)
     offset = writeTimestamp(rows, offset, event.observedAtMicros)
     offset = writeSmallint(rows, offset, event.severity)
-    offset = writeBytes(rows, offset, event.origin && resources.get(event.origin)?.id)
+    offset = writeBytes(rows, offset, resourceId)
     offset = writeText(rows, offset, event.eventType)
     offset = writeText(rows, offset, event.sessionId)
     offset = writeText(rows, offset, event.workflowId)
@@ -134,7 +140,7 @@ function writeSmallint(rows: Rows, offset: number, value: number | null): number
   return writeInt16(rows, writeInt32(rows, offset, 2), value)
 }
 
-function writeBytes(rows: Rows, start: number, bytes: Uint8Array | null | undefined): number {
+function writeBytes(rows: Rows, start: number, bytes: Uint8Array | null): number {
   if (!bytes) return writeNull(rows, start)
   return copy(rows, writeInt32(rows, start, bytes.byteLength), bytes)
 }

@@ -20,8 +20,11 @@ const MAX_KNOWN = 100_000
 export function resourcesOf({ events, receivedAtMicros }: EventBatch): ResourcesByOrigin {
   const origins = new Set<Origin>()
   let lastSeenMicros = receivedAtMicros
+  let previous: Origin | null = null
   for (const { origin, timestampMicros } of events) {
-    if (origin) origins.add(origin)
+    // The events of one origin follow each other.
+    if (origin !== null && origin !== previous) origins.add(origin)
+    previous = origin
     if (timestampMicros > lastSeenMicros) lastSeenMicros = timestampMicros
   }
   const resources = new Map<Origin, Resource>()

@@ -18,7 +18,7 @@ interface Exports {
   readonly originAddress: { readonly value: number }
   readonly knownAttributes: { readonly value: number }
   readonly mirroredKeys: { readonly value: number }
-  configure(maxDepth: number, knownTexts: number): void
+  configure(maxDepth: number, knownTexts: number, mirroredKeys: number): void
   addName(table: number, index: number, start: number, end: number): void
   begin(start: number, end: number): void
   next(): number
@@ -67,7 +67,7 @@ export class DecoderMemory {
     }
     this.exports = new WebAssembly.Instance(MODULE, { host }).exports as unknown as Exports
     this.#refresh()
-    this.exports.configure(MAX_JSON_DEPTH, TEXT_KEYS.length)
+    this.exports.configure(MAX_JSON_DEPTH, TEXT_KEYS.length, MIRRORED_KEYS.length)
     this.free = align(this.exports.free.value)
     this.#addNames(this.exports.knownAttributes.value, KNOWN_ATTRIBUTES)
     this.#addNames(this.exports.mirroredKeys.value, MIRRORED_KEYS)

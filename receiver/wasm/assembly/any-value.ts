@@ -48,8 +48,12 @@ export class Limits {
   static maxDepth: u32 = 0
 }
 
+/** Set by the host, once. */
+export class Mirrored {
+  static keys: i32 = 0
+}
+
 /** Starts and ends of the texts under mirrored keys in the map that was written last at depth 0; 0 where none is. */
-const MIRRORED_BYTES: usize = 512
 const mirrored = memory.data(512)
 
 export function mirroredStart(key: i32): usize {
@@ -58,6 +62,11 @@ export function mirroredStart(key: i32): usize {
 
 export function mirroredEnd(key: i32): usize {
   return load<usize>(mirrored + ((<usize>key) << 3), 4)
+}
+
+function forgetMirrored(): void {
+  // The instruction that fills memory is a call out of WebAssembly.
+  for (let key = 0; key < Mirrored.keys; key++) store<u64>(mirrored + ((<usize>key) << 3), 0)
 }
 
 /** Remembers the text of the entry that was read last. */
@@ -181,7 +190,7 @@ function writeList(tag: u32, end: usize, depth: u32, kind: u32): void {
   // Takes the last bracket back, so that more can be added.
   if (kind === tag >> 3) Json.position--
   else writeByte(isMap ? OPEN_OBJECT : OPEN_ARRAY)
-  if (depth === 0 && kind !== MAP) memory.fill(mirrored, 0, MIRRORED_BYTES)
+  if (depth === 0 && kind !== MAP) forgetMirrored()
   while (Wire.position < end) {
     const elementTag = readTag(end)
     if (elementTag !== ELEMENT_TAG) {

@@ -1,4 +1,4 @@
-import { Limits } from './any-value'
+import { Limits, Mirrored } from './any-value'
 import { Known, record, texts } from './log-record'
 import { clearNames, KNOWN_ATTRIBUTES, MIRRORED_KEYS } from './names'
 import { origin } from './request'
@@ -16,9 +16,10 @@ export const mirroredKeys = MIRRORED_KEYS
 /** Requests and JSON are put behind this. */
 export const free = __heap_base
 
-export function configure(maxDepth: u32, knownTexts: i32): void {
+export function configure(maxDepth: u32, knownTexts: i32, keysMirrored: i32): void {
   Limits.maxDepth = maxDepth
   Known.texts = knownTexts
+  Mirrored.keys = keysMirrored
 }
 
 clearNames(KNOWN_ATTRIBUTES)

@@ -88,7 +88,7 @@ let bodyParts: u32 = 0
 
 /** Reads the message between the wire's position and `end`, to where the position is left. */
 export function readLogRecord(end: usize): void {
-  memory.fill(changetype<usize>(record), 0, offsetof<LogRecord>())
+  clearRecord()
   setText(SEVERITY_TEXT, 0, 0)
   setText(EVENT_NAME, 0, 0)
   recordStart = Wire.position
@@ -141,6 +141,13 @@ export function readLogRecord(end: usize): void {
     }
   }
   findSlots()
+}
+
+function clearRecord(): void {
+  // The instruction that fills memory is a call out of WebAssembly.
+  for (let offset: usize = 0; offset < offsetof<LogRecord>(); offset += 8) {
+    store<u64>(changetype<usize>(record) + offset, 0)
+  }
 }
 
 function readText(index: i32, end: usize): void {
