@@ -1,4 +1,4 @@
-import type { EventRecord } from './batch.ts'
+import type { EventRecord, Origin } from './batch.ts'
 import { InvalidEventError } from './errors.ts'
 import type { EventData } from './event.ts'
 import { decodeEvent } from './event-json.ts'
@@ -10,15 +10,27 @@ import { uuidFromText } from './uuid.ts'
 const LINE_OVERHEAD_BYTES = 512
 /** The most bytes that one UTF-16 unit takes as JSON in UTF-8 (`\u001f`). */
 const JSON_BYTES_PER_UNIT = 6
+/** Memory that is kept from one call to the next. */
+const MAX_KEPT_BYTES = 2 ** 20
+
+let kept = Buffer.alloc(0)
 
 /** The events as JSONL: one line each, every line ended. */
 export function encodeLines(events: readonly EventRecord[]): Buffer {
-  let boundBytes = 0
-  for (const event of events) boundBytes += lineBoundBytes(event)
-  const lines = Buffer.allocUnsafe(boundBytes)
+  const memory = memoryFor(events)
+  const writer = new LineWriter(memory)
   let offset = 0
-  for (const event of events) offset = writeLine(lines, offset, event)
-  return lines.subarray(0, offset)
+  for (const event of events) offset = writer.write(offset, event)
+  return Buffer.from(memory.subarray(0, offset))
+}
+
+/** As much as the lines take at most, which is far more than they take: what is returned is a copy. */
+function memoryFor(events: readonly EventRecord[]): Buffer {
+  let bytes = 0
+  for (const event of events) bytes += lineBoundBytes(event)
+  if (bytes > MAX_KEPT_BYTES) return Buffer.allocUnsafe(bytes)
+  if (bytes > kept.byteLength) kept = Buffer.allocUnsafeSlow(bytes)
+  return kept
 }
 
 function lineBoundBytes(event: EventRecord): number {
@@ -38,41 +50,96 @@ function lineBoundBytes(event: EventRecord): number {
   )
 }
 
-function writeLine(lines: Buffer, start: number, event: EventRecord): number {
-  const head =
-    `{"event_id":"${event.eventId}","event_type":${encodeJsonString(event.eventType)}` +
-    `,"session_id":${encodeJsonString(event.sessionId)},"workflow_id":${encodeName(event.workflowId)}` +
-    `,"phase_id":${encodeName(event.phaseId)},"milestone_id":${encodeName(event.milestoneId)},"data":`
-  let offset = start + lines.write(head, start)
-  offset = copy(lines, offset, event.data)
-  let tail = `,"timestamp":"${formatTimestamp(event.timestampMicros)}"`
-  if (event.traceId) tail += `,"trace_id":"${event.traceId}"`
-  if (event.spanId) tail += `,"span_id":"${event.spanId}"`
-  if (event.severity !== null) tail += `,"severity":${event.severity}`
-  if (!event.attributes && !event.origin) return offset + lines.write(`${tail}}\n`, offset, 'latin1')
-  offset += lines.write(tail, offset, 'latin1')
-  offset = writeMember(lines, offset, ',"attributes":', event.attributes)
-  offset = writeMember(lines, offset, ',"resource":', event.origin?.resource)
-  offset = writeMember(lines, offset, ',"scope":', event.origin?.scope)
-  return offset + lines.write('}\n', offset, 'latin1')
+/** Where something is in the lines. */
+interface Place {
+  readonly start: number
+  readonly end: number
+}
+
+/** Encodes once, and copies then, what an event has in common with those before it: names, resource and scope. */
+class LineWriter {
+  readonly #lines: Buffer
+  #previous: EventRecord | null = null
+  /** By event type, the names of events with the ids of the previous one. */
+  readonly #names = new Map<string, Place>()
+  /** What ends the line of the previous event. */
+  #ending: Place = { start: 0, end: 0 }
+
+  /** @param lines long enough for all that is written */
+  constructor(lines: Buffer) {
+    this.#lines = lines
+  }
+
+  /** Returns the offset behind the line. */
+  write(start: number, event: EventRecord): number {
+    const previous = this.#previous
+    this.#previous = event
+    if (previous && !haveSameIds(event, previous)) this.#names.clear()
+    let offset = this.#writeAscii(start, `{"event_id":"${event.eventId}`)
+    offset = this.#writeNames(offset, event)
+    offset = this.#writeBytes(offset, event.data)
+    offset = this.#writeAscii(offset, timeAndTrace(event))
+    if (event.attributes) offset = this.#writeBytes(offset, event.attributes)
+    return previous?.origin === event.origin
+      ? this.#repeat(offset, this.#ending)
+      : this.#writeEnding(offset, event.origin)
+  }
+
+  #writeNames(start: number, event: EventRecord): number {
+    const known = this.#names.get(event.eventType)
+    if (known) return this.#repeat(start, known)
+    const names =
+      `","event_type":${encodeJsonString(event.eventType)}` +
+      `,"session_id":${encodeJsonString(event.sessionId)},"workflow_id":${encodeName(event.workflowId)}` +
+      `,"phase_id":${encodeName(event.phaseId)},"milestone_id":${encodeName(event.milestoneId)},"data":`
+    const end = start + this.#lines.write(names, start)
+    this.#names.set(event.eventType, { start, end })
+    return end
+  }
+
+  #writeEnding(start: number, origin: Origin | null): number {
+    let offset = start
+    if (origin?.resource) offset = this.#writeBytes(this.#writeAscii(offset, ',"resource":'), origin.resource)
+    if (origin?.scope) offset = this.#writeBytes(this.#writeAscii(offset, ',"scope":'), origin.scope)
+    const end = this.#writeAscii(offset, '}\n')
+    this.#ending = { start, end }
+    return end
+  }
+
+  #repeat(offset: number, { start, end }: Place): number {
+    this.#lines.copyWithin(offset, start, end)
+    return offset + end - start
+  }
+
+  #writeAscii(offset: number, text: string): number {
+    return offset + this.#lines.write(text, offset, 'latin1')
+  }
+
+  #writeBytes(offset: number, bytes: Uint8Array): number {
+    this.#lines.set(bytes, offset)
+    return offset + bytes.byteLength
+  }
+}
+
+function timeAndTrace({ timestampMicros, traceId, spanId, severity, attributes }: EventRecord): string {
+  let text = `,"timestamp":"${formatTimestamp(timestampMicros)}"`
+  if (traceId) text += `,"trace_id":"${traceId}"`
+  if (spanId) text += `,"span_id":"${spanId}"`
+  if (severity !== null) text += `,"severity":${severity}`
+  return attributes ? `${text},"attributes":` : text
+}
+
+function haveSameIds(a: EventRecord, b: EventRecord): boolean {
+  return (
+    a.sessionId === b.sessionId &&
+    a.workflowId === b.workflowId &&
+    a.phaseId === b.phaseId &&
+    a.milestoneId === b.milestoneId
+  )
 }
 
 function encodeName(name: string | null): string {
   return name === null ? 'null' : encodeJsonString(name)
-}
-
-function writeMember(
-  lines: Buffer,
-  offset: number,
-  key: string,
-  json: Uint8Array | null | undefined,
-): number {
-  return json ? copy(lines, offset + lines.write(key, offset, 'latin1'), json) : offset
-}
-
-function copy(lines: Buffer, offset: number, bytes: Uint8Array): number {
-  lines.set(bytes, offset)
-  return offset + bytes.byteLength
 }
 
 /** Keys of a line that are not data, whatever its age. */

@@ -71,6 +71,37 @@ describe('encodeLines', () => {
     ).toEqual(again)
   })
 
+  it('writes an event alike, whatever events came before it', () => {
+    const origins = [
+      null,
+      { resource: Buffer.from('{"r":1}'), scope: null },
+      { resource: Buffer.from('{"r":2}'), scope: Buffer.from('{"s":1}') },
+    ]
+    const anyRecord = fc
+      .record({
+        eventType: fc.constantFrom('a', 'b', 'ä"'),
+        sessionId: fc.constantFrom('', 's', 'ß'),
+        workflowId: fc.constantFrom(null, 'w'),
+        phaseId: fc.constantFrom(null, 'p'),
+        milestoneId: fc.constantFrom(null, 'm'),
+        origin: fc.constantFrom(...origins),
+        attributes: fc.constantFrom(null, Buffer.from('{"a":1}')),
+      })
+      .map((fields) => sampleRecord(fields))
+    fc.assert(
+      fc.property(fc.array(anyRecord), (records) => {
+        expect(encodeLines(records)).toEqual(Buffer.concat(records.map((record) => encodeLines([record]))))
+      }),
+    )
+  })
+
+  it('keeps lines as they are while others are written', () => {
+    const lines = encodeLines([sampleRecord()])
+    const text = lines.toString()
+    encodeLines([sampleRecord({ sessionId: 'another' })])
+    expect(lines.toString()).toBe(text)
+  })
+
   it('gives any event back', () => {
     const name = fc.string({ unit: 'binary', maxLength: 512 })
     const optional = fc.option(name)
