@@ -3,8 +3,8 @@ import { readLength, readTag, skip, Wire } from './wire'
 
 // Tags (field number and wire type in one) and, for each message, the bits of its field numbers.
 const KEY_TAG: u32 = 0x0a
-export const VALUE_TAG: u32 = 0x12
-export const KEY_VALUE_FIELDS: u32 = 0b110
+const VALUE_TAG: u32 = 0x12
+const KEY_VALUE_FIELDS: u32 = 0b110
 
 const STRING_TAG: u32 = 0x0a
 const STRING_FIELD: u32 = 0b10

@@ -25,7 +25,7 @@ const UUID_BYTES: usize = 36
 
 /** What the host reads of a record. */
 @unmanaged
-export class LogRecord {
+class LogRecord {
   timeMicros: f64
   observedMicros: f64
   severityNumber: u32

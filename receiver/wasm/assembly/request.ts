@@ -36,7 +36,7 @@ const RECORD: i32 = 3
 
 /** What a resource or a scope says besides its attributes. A text is where it starts and ends, both 0 for none. */
 @unmanaged
-export class Origin {
+class Origin {
   droppedAttributesCount: u32
   nameStart: usize
   nameEnd: usize

@@ -21,7 +21,7 @@ export class Wire {
   static position: usize = 0
 }
 
-export function fail(what: string, first: f64 = 0, second: f64 = 0): void {
+function fail(what: string, first: f64 = 0, second: f64 = 0): void {
   reject(what, first, second, Wire.position)
   unreachable()
 }
