@@ -16,6 +16,7 @@ describe('encodeLines', () => {
       eventId: '01a2044a-9957-7776-9216-4834b8d50546',
       eventType: 'custom',
       data: Buffer.from('{"a":1}'),
+      timestampMicros: Date.parse('2026-11-22T15:36:00.123Z') * 1000 + 456,
       severity: null,
     })
     expect(encodeLines([record]).toString()).toBe(

@@ -1,9 +1,10 @@
 import type { EventRecord } from '../batch.ts'
 import { MAX_NAME_LENGTH, MAX_TIMESTAMP_MICROS } from '../event.ts'
 import { jsonBytes, MAX_JSON_DEPTH } from '../json.ts'
+import { type Micros, nowMicros } from '../time.ts'
 import { uuidv7 } from '../uuid.ts'
 
-/** A record that any store takes, with a new id; the fields that a test is about are given. */
+/** A record that any store takes and keeps, of this moment and with a new id; the fields that a test is about are given. */
 export function sampleRecord(fields: Partial<EventRecord> = {}): EventRecord {
   return {
     eventId: uuidv7(),
@@ -13,7 +14,7 @@ export function sampleRecord(fields: Partial<EventRecord> = {}): EventRecord {
     phaseId: null,
     milestoneId: null,
     data: jsonBytes({ tool_name: 'Bash', tool_input: { command: 'ls -la' } }),
-    timestampMicros: 1_795_361_760_123_456,
+    timestampMicros: momentAgo(),
     observedAtMicros: null,
     severity: 9,
     traceId: null,
@@ -22,6 +23,11 @@ export function sampleRecord(fields: Partial<EventRecord> = {}): EventRecord {
     origin: null,
     ...fields,
   }
+}
+
+/** A time that no store drops for its age, on any day, with microseconds that one of whole milliseconds would lose. */
+function momentAgo(): Micros {
+  return nowMicros() - 544
 }
 
 export function sampleRecords(count: number, fields: Partial<EventRecord> = {}): EventRecord[] {
@@ -98,8 +104,8 @@ function everyField(eventId: string): EventRecord {
     phaseId: 'phase',
     milestoneId: 'milestone',
     data: jsonBytes({ tool_name: 'Write', [HARD_TEXT]: [HARD_TEXT] }),
-    timestampMicros: 1_795_361_760_000_001,
-    observedAtMicros: 1_795_361_761_000_002,
+    timestampMicros: momentAgo(),
+    observedAtMicros: momentAgo() + 1,
     severity: 24,
     traceId: '0123456789abcdef0123456789abcdef',
     spanId: 'fedcba9876543210',

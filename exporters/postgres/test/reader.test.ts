@@ -1,4 +1,10 @@
-import { type EventRecord, isEventReader, jsonBytes, type StoredEvent } from '@agentic-hooks/events'
+import {
+  type EventRecord,
+  isEventReader,
+  jsonBytes,
+  nowMicros,
+  type StoredEvent,
+} from '@agentic-hooks/events'
 import { sampleRecord, sampleRecords } from '@agentic-hooks/events/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { execute, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
@@ -25,7 +31,7 @@ async function collect(events: AsyncIterable<StoredEvent>): Promise<StoredEvent[
   return collected
 }
 
-const START = Date.UTC(2026, 10, 22, 12) * 1000
+const START = nowMicros() - 3_600_000_000
 /** An event so many milliseconds after the start. */
 const after = (millis: number, eventType: string, data: object = {}, fields: Partial<EventRecord> = {}) =>
   sampleRecord({ timestampMicros: START + millis * 1000, eventType, data: jsonBytes({ ...data }), ...fields })
