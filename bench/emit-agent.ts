@@ -28,12 +28,12 @@ const CLIENTS = 1000
 const [endpoint = '', variant = '', what = ''] = process.argv.slice(2)
 const spool = mkdtempSync(join(tmpdir(), 'agentic-hooks-emit-'))
 
-const VARIANTS: Readonly<Record<string, () => Emitter>> = {
-  HookClient: () => hookClient({}),
-  'HookClient, redact off': () => hookClient({ redact: false }),
-  "HookClient, durability 'disk'": () => hookClient({ durability: 'disk', spool }),
-  'OTel Logger.emit': otelLogger,
-}
+const VARIANTS = new Map<string, () => Emitter>([
+  ['HookClient', () => hookClient({})],
+  ['HookClient, redact off', () => hookClient({ redact: false })],
+  ["HookClient, durability 'disk'", () => hookClient({ durability: 'disk', spool })],
+  ['OTel Logger.emit', otelLogger],
+])
 
 /** About 300 bytes as JSON: a tool call as Claude Code reports it. */
 function payload(n: number): Record<string, unknown> {
@@ -190,8 +190,8 @@ async function settledMemory(): Promise<{ rss: number; heap: number }> {
   return { rss, heap: heapUsed + external + arrayBuffers }
 }
 
-const create = VARIANTS[variant]
-if (!create) throw new Error(`there is no variant ${variant}; there are ${Object.keys(VARIANTS).join(', ')}`)
+const create = VARIANTS.get(variant)
+if (!create) throw new Error(`there is no variant ${variant}; there are ${[...VARIANTS.keys()].join(', ')}`)
 if (what === 'memory') {
   console.log(JSON.stringify(await measureMemory(create)))
 } else {

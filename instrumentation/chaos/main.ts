@@ -54,12 +54,15 @@ async function runOutage(databaseUrl: string): Promise<boolean> {
   return stored?.rows === stats.emitted && stored?.ids === stats.emitted
 }
 
-const RUNS: Readonly<Record<string, typeof runKills>> = { kills: runKills, outage: runOutage }
+const RUNS = new Map([
+  ['kills', runKills],
+  ['outage', runOutage],
+])
 
 try {
-  for (const name of positionals.length ? positionals : Object.keys(RUNS)) {
-    const run = RUNS[name]
-    if (!run) throw new Error(`there is no run ${name}; there are ${Object.keys(RUNS).join(' and ')}`)
+  for (const name of positionals.length ? positionals : RUNS.keys()) {
+    const run = RUNS.get(name)
+    if (!run) throw new Error(`there is no run ${name}; there are ${[...RUNS.keys()].join(' and ')}`)
     if (!(await run(await postgres.createDatabase()))) process.exitCode = 1
     rmSync(join(directory, 'spool'), { recursive: true, force: true })
   }

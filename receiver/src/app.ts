@@ -1,6 +1,6 @@
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import cors from 'cors'
-import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
+import express, { type Express, type RequestHandler } from 'express'
 import helmet from 'helmet'
 import type { Logger } from 'pino'
 import { answer } from './answer.ts'
@@ -9,6 +9,7 @@ import type { Config } from './config.ts'
 import { NotFoundError, toFailure } from './failures.ts'
 import type { Health } from './health.ts'
 import type { Intake } from './intake.ts'
+import { type Handler, withLastCatch } from './last-catch.ts'
 import { mediaType } from './media-type.ts'
 import type { Metrics } from './metrics.ts'
 import { jsonAnswers, protobufAnswers } from './otlp-response.ts'
@@ -21,6 +22,8 @@ import { restAnswers } from './routes/rest-answers.ts'
 
 /** How long a browser remembers that it may post; they cap it at some hours. */
 const CORS_MAX_AGE_SECONDS = 7_200
+
+const WHERE_EVENTS_GO = 'events go to /v1/logs, /events or /hooks'
 
 export interface AppParts
   extends Pick<Config, 'adminPort' | 'corsOrigins' | 'hookTimeoutMillis' | 'tlsCertFile'> {
@@ -47,12 +50,11 @@ export function createListener(parts: AppParts): RequestListener {
   if (!hasAdminPort) app.use(healthRoutes(health, storage))
   app.use(requireToken(authenticator))
   if (!hasAdminPort) app.use(metricsRoutes(metrics))
-  finish(app, log)
-  return withCors(parts.corsOrigins, (request, response) => {
-    // The one hot route goes around express (docs/decisions/0020).
-    if (request.url === '/v1/logs') logs(request, response)
-    else app(request, response)
-  })
+  const others = handlerOf(app)
+  // The one hot route goes around express (docs/decisions/0020).
+  const handler: Handler = (request, response) =>
+    request.url === '/v1/logs' ? logs(request, response) : others(request, response)
+  return withLastCatch(withCors(parts.corsOrigins, handler), answerFailure(log), log)
 }
 
 /** Everything on ADMIN_PORT. */
@@ -62,8 +64,7 @@ export function createAdminListener(parts: AppParts): RequestListener {
   app.use(pageHeaders(parts))
   app.use(healthRoutes(health, storage))
   app.use(metricsRoutes(metrics))
-  finish(app, log)
-  return app
+  return withLastCatch(handlerOf(app), answerFailure(log), log)
 }
 
 function createApp(): Express {
@@ -73,10 +74,26 @@ function createApp(): Express {
   return app
 }
 
-function withCors(origins: readonly string[] | undefined, listener: RequestListener): RequestListener {
-  if (!origins?.length) return listener
+/** Rejects with what a route throws, and where there is no route. */
+function handlerOf(app: Express): Handler {
+  return (request, response) =>
+    new Promise((_resolve, reject) => {
+      app(request as express.Request, response as express.Response, (error: unknown) =>
+        reject(error ?? new NotFoundError(`there is no ${request.url} here; ${WHERE_EVENTS_GO}`)),
+      )
+    })
+}
+
+function withCors(origins: readonly string[] | undefined, handler: Handler): Handler {
+  if (!origins?.length) return handler
   const middleware = cors({ origin: [...origins], methods: ['POST'], maxAge: CORS_MAX_AGE_SECONDS })
-  return (request, response) => middleware(request, response, () => listener(request, response))
+  return (request, response) =>
+    new Promise((resolve, reject) => {
+      middleware(request, response, (error) => {
+        if (error) reject(error)
+        else resolve(handler(request, response))
+      })
+    })
 }
 
 function pageHeaders({ tlsCertFile }: AppParts): RequestHandler {
@@ -94,25 +111,15 @@ function requireToken(authenticator: Authenticator): RequestHandler {
   }
 }
 
-/** What becomes of requests for which there is no route, and of errors of the routes before. */
-function finish(app: Express, log: Logger): void {
-  app.use((request) => {
-    throw new NotFoundError(`there is no ${request.path} here; events go to /v1/logs, /events or /hooks`)
-  })
-  const tellClient: ErrorRequestHandler = (error, request, response, _next) => {
+function answerFailure(log: Logger) {
+  return (request: IncomingMessage, response: ServerResponse, error: unknown): void => {
+    const { url = '' } = request
     const failure = toFailure(error)
-    if (failure.status === 500) log.error({ err: error, path: request.path }, 'request failed')
-    const answers = answersFor(request.path, mediaType(request))
-    answer(
-      request,
-      response,
-      failure.status,
-      answers.contentType,
-      answers.encodeFailure(failure),
-      failure.headers,
-    )
+    if (failure.status === 500) log.error({ err: error, url }, 'request failed')
+    const answers = answersFor(url, mediaType(request))
+    const { contentType } = answers
+    answer(request, response, failure.status, contentType, answers.encodeFailure(failure), failure.headers)
   }
-  app.use(tellClient)
 }
 
 /** Other signals' paths (/v1/traces, /v1/metrics) are answered as OTLP wants it. */

@@ -12,10 +12,11 @@ export interface ExporterSpec {
   readonly options?: Readonly<Record<string, unknown>>
 }
 
-const BUILT_IN: Readonly<Record<string, string>> = {
+const BUILT_IN = {
   postgres: '@agentic-hooks/exporter-postgres',
   jsonl: '@agentic-hooks/exporter-jsonl',
-}
+} as const
+const PACKAGES = new Map<string, string>(Object.entries(BUILT_IN))
 
 /** EXPORTERS, or what STORAGE_TYPE is short for. */
 export function exporterSpecs(config: Config, log: Logger): ExporterSpec[] {
@@ -42,7 +43,7 @@ function withDefaultOptions(
   { databaseUrl, retentionDays, jsonlPath }: Config,
   logger: Logger,
 ): ExporterSpec {
-  const name = BUILT_IN[spec.package] ?? spec.package
+  const name = PACKAGES.get(spec.package) ?? spec.package
   if (name === BUILT_IN.postgres)
     return { package: name, options: { databaseUrl, retentionDays, logger, ...spec.options } }
   if (name === BUILT_IN.jsonl) return { package: name, options: { path: jsonlPath, logger, ...spec.options } }

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { type EventBatch, type ExportResult, type Micros, nowMicros } from '@agentic-hooks/events'
 import type { Logger } from 'pino'
 import type { Admission, Ticket } from './admission.ts'
@@ -75,20 +75,19 @@ export class Intake {
   async serve(request: IncomingMessage, response: ServerResponse, way: Way): Promise<void> {
     const { metrics, log } = this.#options
     const startedAt = performance.now()
-    let status: number
+    let reply: { readonly status: number; readonly body: Body; readonly headers?: OutgoingHttpHeaders }
     try {
-      const result = await this.#receive(request, response, way)
-      const encoded = way.encodeResult(result)
-      status = encoded.status
-      answer(request, response, status, way.contentType, encoded.body)
+      reply = way.encodeResult(await this.#receive(request, response, way))
     } catch (error) {
       const failure = toFailure(error)
-      status = failure.status
+      const { status, headers } = failure
       if (status === 500) log.error({ err: error, protocol: way.protocol }, 'request failed')
       else log.debug({ status, protocol: way.protocol }, 'request refused') // The message may quote the payload.
-      answer(request, response, status, way.contentType, way.encodeFailure(failure), failure.headers)
+      reply = { status, body: way.encodeFailure(failure), headers }
     }
-    metrics.protocol(way.protocol).answered(status, performance.now() - startedAt)
+    metrics.protocol(way.protocol).answered(reply.status, performance.now() - startedAt)
+    // Last, so that whatever fails before it can still be answered otherwise.
+    answer(request, response, reply.status, way.contentType, reply.body, reply.headers)
   }
 
   async #receive(request: IncomingMessage, response: ServerResponse, way: Way): Promise<ExportResult> {
@@ -98,15 +97,22 @@ export class Intake {
     way.accept(request)
     const coding = contentCoding(request)
     rateLimit?.check(client)
+    const counted = metrics.protocol(way.protocol)
     const ticket = admission.enter()
     response.on('close', () => {
       const waits = ticket.arriving || way.clientsRetry
       if (waits && !response.writableFinished) ticket.abort(new ClientGoneError())
     })
-    const { batch, rejected } = await this.#read(request, coding, ticket, way)
-    rateLimit?.take(client, batch.events.length)
-    const counted = metrics.protocol(way.protocol)
-    counted.received(batch.events.length + rejected.length)
+    let decoded: DecodedRequest
+    try {
+      decoded = await this.#read(request, coding, ticket, way)
+      rateLimit?.take(client, decoded.batch.events.length)
+      counted.received(decoded.batch.events.length + decoded.rejected.length)
+    } catch (error) {
+      ticket.leave()
+      throw error
+    }
+    const { batch, rejected } = decoded
     try {
       const result = await this.#store(batch, ticket, way)
       counted.stored(result, rejected.length)
@@ -118,18 +124,11 @@ export class Intake {
   }
 
   async #read(request: IncomingMessage, coding: Coding, ticket: Ticket, way: Way): Promise<DecodedRequest> {
-    const { maxBodyBytes } = this.#options
-    try {
-      const sent = await readBody(request, ticket, maxBodyBytes)
-      if (isLarge(sent, coding))
-        return await this.#turns.take(() => this.#decodeLarge(sent, coding, ticket, way))
-      const body = this.#decompress(joinedForNow(sent), coding, ticket)
-      this.#checkValues(body, way)
-      return way.decode(body, nowMicros(), this.#limits)
-    } catch (error) {
-      ticket.leave()
-      throw error
-    }
+    const sent = await readBody(request, ticket, this.#options.maxBodyBytes)
+    if (isLarge(sent, coding)) return this.#turns.take(() => this.#decodeLarge(sent, coding, ticket, way))
+    const body = this.#decompress(joinedForNow(sent), coding, ticket)
+    this.#checkValues(body, way)
+    return way.decode(body, nowMicros(), this.#limits)
   }
 
   /** The same in several steps, between which others are served. */
@@ -155,8 +154,15 @@ export class Intake {
 
   async #store(batch: EventBatch, ticket: Ticket, { storeWithinMillis }: Way): Promise<ExportResult> {
     const { admission, pipeline } = this.#options
-    if (storeWithinMillis === undefined) return pipeline.store(batch, ticket)
-    const stored = pipeline.store(batch, ticket, storeWithinMillis * STORAGE_SHARE)
+    const slowMillis = storeWithinMillis && storeWithinMillis * STORAGE_SHARE
+    let stored: Promise<ExportResult>
+    try {
+      stored = pipeline.store(batch, ticket, slowMillis)
+    } catch (error) {
+      ticket.leave() // The pipeline did not take it over.
+      throw error
+    }
+    if (storeWithinMillis === undefined) return stored
     return withTimeout(stored, storeWithinMillis, () => {
       const message = `storage did not answer in ${storeWithinMillis} ms`
       return new UnavailableError(message, admission.retryAfterSeconds())

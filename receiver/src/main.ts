@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
-import pino from 'pino'
+import pino, { type Logger } from 'pino'
 import type { Command } from './commands/command.ts'
 import { importCommand } from './commands/import.ts'
 import { migrate } from './commands/migrate.ts'
 import { serve } from './commands/serve.ts'
 import { ConfigError, OPTION_FLAGS, readConfig } from './config.ts'
+import { stopOnDefect } from './defects.ts'
 import { helpText } from './help.ts'
 import { VERSION } from './version.ts'
 
@@ -16,6 +17,8 @@ import { VERSION } from './version.ts'
 const COMMANDS: readonly Command[] = [serve, migrate, importCommand]
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
+/** Lines beyond it are dropped. */
+const MAX_UNWRITTEN_LOG_BYTES = 2 ** 20
 
 async function main(args: readonly string[]): Promise<void> {
   const command = COMMANDS.find(({ name }) => name === args[0]) ?? serve
@@ -29,13 +32,16 @@ async function main(args: readonly string[]): Promise<void> {
     throw new ConfigError(`there is no command ${JSON.stringify(operands[0])}; --help lists them`)
   }
   const config = readConfig(process.env, flags)
-  const log = pino({
-    level: config.logLevel,
-    formatters: { level: (label) => ({ level: label }) },
-    serializers: { err: describeError },
-  })
+  const log = pino(
+    {
+      level: config.logLevel,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: describeError },
+    },
+    standardOutput(),
+  )
   try {
-    await command.run({ config, flags, operands, log, stopSignal: stopSignal() })
+    await command.run({ config, flags, operands, log, stopSignal: stopSignal(log) })
   } catch (error) {
     if (error instanceof ConfigError) throw error
     log.fatal({ err: error }, `${command.name} failed`)
@@ -68,9 +74,19 @@ function describeError(error: unknown): unknown {
   return { name, message, code, stack, ...(cause !== undefined && { cause: describeError(cause) }) }
 }
 
-/** The first signal asks the command to end; the second does not ask. */
-function stopSignal(): AbortSignal {
+/** A full disk or a closed pipe behind it costs lines of the log, and no request its answer. */
+function standardOutput() {
+  const output = pino.destination({ dest: 1, minLength: 0, maxLength: MAX_UNWRITTEN_LOG_BYTES })
+  output.on('error', () => {
+    output.flushSync = () => {} // Else the end of the process would wait until the disk has room.
+  })
+  return output
+}
+
+/** The first signal asks the command to end, as a defect does; the second does not ask. */
+function stopSignal(log: Logger): AbortSignal {
   const controller = new AbortController()
+  stopOnDefect(log, () => controller.abort())
   for (const [name, exitCode] of [
     ['SIGTERM', 143],
     ['SIGINT', 130],

@@ -56,8 +56,8 @@ export class Pipeline {
       const giveUp = () => {
         const names = [...waitingFor].map(({ name }) => name).join(' and ')
         const error = this.#unavailable(`${names} did not answer in ${exportTimeoutMillis} ms`)
-        for (const exporter of waitingFor) this.#noteFailure(exporter, error)
         ticket.abort(error)
+        for (const exporter of waitingFor) this.#noteFailure(exporter, error)
       }
       const timer = setTimeout(giveUp, exportTimeoutMillis)
       ticket.signal.addEventListener('abort', () => reject(ticket.signal.reason))

@@ -65,6 +65,10 @@ describe('a receiver whose exporter cannot be loaded', () => {
     )
   })
 
+  it.each(['constructor', '__proto__'])('takes %s for the name of a package like any other', async (name) => {
+    await expect(start(`["${name}"]`)).rejects.toThrow(`exporter ${name} is not installed`)
+  })
+
   it('passes on what the exporter says of its options', async () => {
     await expect(start('acme-exporter')).rejects.toThrow('acme-exporter: path is undefined')
   })

@@ -161,6 +161,39 @@ describe('CORS', () => {
   )
 })
 
+describe('names that every object has', () => {
+  const NAMES = Object.getOwnPropertyNames(Object.prototype)
+
+  it.each([
+    [undefined, 415],
+    ['secret', 401],
+  ])('are media types that nobody takes, and end nothing; with AUTH_TOKENS=%s', async (tokens, status) => {
+    const env = tokens === undefined ? undefined : { AUTH_TOKENS: tokens }
+    await using receiver = await startTestReceiver([new SinkExporter()], env)
+    for (const path of ['/v1/logs', '/v1/logs?', '/events', '/events/batch', '/hooks/claude-code', '/v1/x']) {
+      for (const name of NAMES) {
+        const headers = { 'content-type': name, 'content-encoding': name, [name]: name }
+        const answer = await send(receiver.url, { path, headers, body: '{}' })
+        expect([path, name, answer.status]).toEqual([
+          path,
+          name,
+          path === '/v1/x' && status === 415 ? 404 : status,
+        ])
+      }
+    }
+  })
+
+  it('are no routes, agents or codings', async () => {
+    await using receiver = await startTestReceiver([new SinkExporter()])
+    for (const name of NAMES) {
+      for (const path of [`/${name}`, `/hooks/${name}`, `/health/${name}`, `/v1/${name}`])
+        expect((await send(receiver.url, { path, headers: LOGS.headers! })).status, path).toBe(404)
+      const headers = { ...LOGS.headers, 'content-encoding': name }
+      expect((await send(receiver.url, { ...LOGS, headers })).status, name).toBe(415)
+    }
+  })
+})
+
 describe('listening beyond the loopback', () => {
   const warnings = async (env: Record<string, string>) => {
     await using receiver = await startReceiver({ env: { EXPORTERS: NULL_EXPORTER, ...env } })

@@ -60,11 +60,10 @@ const RULES: Record<keyof ResolvedOptions, readonly [(value: unknown) => boolean
 export function resolveOptions(options: object): ResolvedOptions {
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
   for (const [name, value] of given) {
-    const rule = (RULES as Record<string, (typeof RULES)['path']>)[name]
-    if (!rule) {
+    if (!Object.hasOwn(RULES, name)) {
       throw new Error(`exporter-jsonl has no option ${name}; there are ${Object.keys(RULES).join(', ')}`)
     }
-    const [isAllowed, allowed] = rule
+    const [isAllowed, allowed] = RULES[name as keyof ResolvedOptions]
     if (!isAllowed(value)) {
       throw new Error(`exporter-jsonl: ${name} is ${JSON.stringify(value)}; it must be ${allowed}`)
     }

@@ -309,6 +309,8 @@ describe('createExporter', () => {
     [{ maxFiles: 0 }, 'exporter-jsonl: maxFiles is 0; it must be an integer from 1, or null to keep all'],
     [{ logger: console.warn }, 'exporter-jsonl: logger is'],
     [{ maxBytes: 5 }, 'exporter-jsonl has no option maxBytes; there are path, maxFileBytes,'],
+    [{ constructor: 5 }, 'exporter-jsonl has no option constructor; there are path,'],
+    [JSON.parse('{"__proto__":5}'), 'exporter-jsonl has no option __proto__; there are path,'],
   ])('refuses %o', (options, message) => {
     expect(() => createExporter(options)).toThrow(message)
   })

@@ -92,7 +92,7 @@ const RULES: Record<keyof ResolvedOptions, readonly [(value: unknown) => boolean
 export function resolveOptions(options: Readonly<Record<string, unknown>>): ResolvedOptions {
   const resolved: Record<string, unknown> = { ...DEFAULTS }
   for (const [name, value] of Object.entries(options)) {
-    if (!(name in RULES)) {
+    if (!Object.hasOwn(RULES, name)) {
       throw new Error(`exporter-postgres: unknown option ${name}; known are ${Object.keys(RULES).join(', ')}`)
     }
     if (value !== undefined) resolved[name] = value

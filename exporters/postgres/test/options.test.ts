@@ -25,6 +25,8 @@ describe('createExporter', () => {
     [{ databaseUrl, manageSchema: 'yes' }, 'option manageSchema must be true or false, not "yes"'],
     [{ databaseUrl, logger: console.log }, 'option logger must be an object with the methods info and warn'],
     [{ databaseUrl, retention: 3 }, 'unknown option retention; known are databaseUrl, connections,'],
+    [{ databaseUrl, constructor: 3 }, 'unknown option constructor; known are'],
+    [JSON.parse('{"__proto__":3}'), 'unknown option __proto__; known are'],
   ])('refuses %j by name', (options, message) => {
     expect(() => createExporter(options)).toThrow(`exporter-postgres: ${message}`)
   })

@@ -37,19 +37,21 @@ export const messages: AnswerReader<Message, StreamEvent> = {
 
   assembler() {
     let message: Message = {}
-    const blocks: Block[] = []
-    const json: string[] = []
+    // By the index that the server gave, which may be anything.
+    const blocks = new Map<number, Block>()
+    const json = new Map<number, string>()
     return {
       add({ type, message: started, index = 0, content_block, delta, usage }) {
         if (started) message = started
-        if (content_block) blocks[index] = { ...content_block }
-        const block = blocks[index]
+        if (content_block) blocks.set(index, { ...content_block })
+        const block = blocks.get(index)
         if (type === 'content_block_delta' && block && delta) {
           if (delta.text) block.text = (block.text ?? '') + delta.text
           if (delta.thinking) block.thinking = (block.thinking ?? '') + delta.thinking
-          if (delta.partial_json) json[index] = (json[index] ?? '') + delta.partial_json
+          if (delta.partial_json) json.set(index, (json.get(index) ?? '') + delta.partial_json)
         }
-        if (type === 'content_block_stop' && block && json[index]) block.input = parsed(json[index])
+        const input = json.get(index)
+        if (type === 'content_block_stop' && block && input) block.input = parsed(input)
         if (type === 'message_delta') {
           message = {
             ...message,
@@ -58,7 +60,7 @@ export const messages: AnswerReader<Message, StreamEvent> = {
           }
         }
       },
-      answer: () => readMessage({ ...message, content: blocks }),
+      answer: () => readMessage({ ...message, content: [...blocks.values()] }),
     }
   },
 }

@@ -30,13 +30,15 @@ export function observedOptions(
   events: QueryEvents,
   known: readonly string[] | undefined,
 ): Options {
-  const hooks: Record<string, readonly HookMatcher[]> = {}
-  for (const [name, matchers] of Object.entries(options.hooks ?? {})) {
-    hooks[name] = matchers.map((matcher) => ({
-      ...matcher,
-      hooks: matcher.hooks.map((hook) => decided(hook, events)),
-    }))
-  }
+  const hooks: Record<string, readonly HookMatcher[]> = Object.fromEntries(
+    Object.entries(options.hooks ?? {}).map(([name, matchers]) => [
+      name,
+      matchers.map((matcher) => ({
+        ...matcher,
+        hooks: matcher.hooks.map((hook) => decided(hook, events)),
+      })),
+    ]),
+  )
   const observe: HookCallback = async (input) => {
     quietly(() => events.hook(input))
     return {}

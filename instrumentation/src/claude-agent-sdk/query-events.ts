@@ -200,7 +200,7 @@ export class QueryEvents {
     { hook_event_name, session_id: _s, transcript_path: _t, ...payload }: HookInput,
   ): void {
     const eventType =
-      EVENT_TYPES[hook_event_name] ?? hook_event_name.replace(/(?<=[a-z])[A-Z]/g, '_$&').toLowerCase()
+      EVENT_TYPES.get(hook_event_name) ?? hook_event_name.replace(/(?<=[a-z])[A-Z]/g, '_$&').toLowerCase()
     this.#recorder.event(scope, eventType, { ...this.#recorder.content(payload) })
   }
 
@@ -215,13 +215,13 @@ export class QueryEvents {
   }
 }
 
-const EVENT_TYPES: Readonly<Record<string, string>> = {
-  PostCompact: EventType.ContextCompacted,
-  Notification: EventType.SystemNotification,
-  TaskCompleted: EventType.TaskCompleted,
-  Stop: EventType.AgentStopped,
-  StopFailure: EventType.AgentStopped,
-}
+const EVENT_TYPES = new Map<string, string>([
+  ['PostCompact', EventType.ContextCompacted],
+  ['Notification', EventType.SystemNotification],
+  ['TaskCompleted', EventType.TaskCompleted],
+  ['Stop', EventType.AgentStopped],
+  ['StopFailure', EventType.AgentStopped],
+])
 
 function usageOf(usage: Message['usage']): Usage | undefined {
   if (!usage) return undefined

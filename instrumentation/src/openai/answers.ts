@@ -42,7 +42,7 @@ export const chatCompletions: AnswerReader<ChatCompletion, ChatCompletion> = {
     let content = ''
     let stopReason: string | null | undefined
     let usage: ChatUsage | null | undefined
-    const toolCalls: ToolCall[] = []
+    const toolCalls = new Map<number, ToolCall>()
     return {
       add(chunk) {
         last = chunk
@@ -53,16 +53,20 @@ export const chatCompletions: AnswerReader<ChatCompletion, ChatCompletion> = {
         for (const call of delta?.tool_calls ?? []) addToolCall(toolCalls, call)
       },
       answer() {
-        const output = { content, ...(toolCalls.length > 0 ? { tool_calls: toolCalls } : {}) }
+        const output = { content, ...(toolCalls.size > 0 ? { tool_calls: [...toolCalls.values()] } : {}) }
         return { id: last.id, model: last.model, stopReason, usage: chatUsage(usage), output }
       },
     }
   },
 }
 
-function addToolCall(toolCalls: ToolCall[], { index = 0, id, type, function: piece }: ToolCall): void {
-  toolCalls[index] ??= {}
-  const call = toolCalls[index]
+/** By the index that the server gave, which may be anything. */
+function addToolCall(
+  toolCalls: Map<number, ToolCall>,
+  { index = 0, id, type, function: piece }: ToolCall,
+): void {
+  const call = toolCalls.get(index) ?? {}
+  toolCalls.set(index, call)
   if (id) call.id = id
   if (type) call.type = type
   call.function = {

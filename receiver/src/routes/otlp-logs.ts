@@ -9,7 +9,7 @@ import { jsonAnswers, protobufAnswers } from '../otlp-response.ts'
 /** POST /v1/logs: OTLP/HTTP, in protobuf or JSON as Content-Type says. */
 export function otlpLogs(intake: Intake) {
   return (request: IncomingMessage, response: ServerResponse): Promise<void> =>
-    intake.serve(request, response, WAYS[mediaType(request)] ?? unsupported)
+    intake.serve(request, response, wayOf(mediaType(request)))
 }
 
 const accept = () => {}
@@ -30,9 +30,15 @@ const protobuf: Way = {
   ...protobufAnswers,
 }
 
-const WAYS: Readonly<Record<string, Way>> = {
-  'application/x-protobuf': protobuf,
-  'application/json': json,
+function wayOf(mediaType: string): Way {
+  switch (mediaType) {
+    case protobuf.contentType:
+      return protobuf
+    case json.contentType:
+      return json
+    default:
+      return unsupported
+  }
 }
 
 const unsupported: Way = {

@@ -98,6 +98,15 @@ it('stores an event that it does not know under its own name in snake case', () 
   expect(typesOf('SomethingNewIn2027')).toEqual(['something_new_in2027'])
 })
 
+it.each(Object.getOwnPropertyNames(Object.prototype))(
+  'takes %s for the name of an event like any other',
+  (name) => {
+    const [event] = decode({ hook_event_name: name, session_id: 's', kept: 1 })
+    expect(event).toMatchObject({ eventType: expect.stringMatching(/^[a-z_]+$/), data: { kept: 1 } })
+    expect(event!.eventType.replaceAll('_', '')).toBe(name.replaceAll('_', '').toLowerCase())
+  },
+)
+
 it('gives an event the time of its receipt', () => {
   expect(decode({ hook_event_name: 'Stop', session_id: 's' })[0]!.timestampMicros).toBe(RECEIVED_AT_MICROS)
 })
