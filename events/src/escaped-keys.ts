@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COLON = /[ \t\n\r]*:/y
@@ -37,6 +39,17 @@ function escapedKeys(text: string): number[] {
   return places
 }
 
+/**
+ * A short text that stands nowhere in the other. It is random, so that no sender can have it stand there: a mark made
+ * longer until it fits would be as long as the sender likes, and be searched for as often.
+ */
+function absentFrom(text: string): string {
+  for (;;) {
+    const mark = `~${randomBytes(6).toString('base64url')}`
+    if (!text.includes(mark)) return mark
+  }
+}
+
 class Names {
   /** Stands nowhere in the text. */
   readonly #mark: string
@@ -44,9 +57,7 @@ class Names {
   readonly #standIns = new Map<string, string>()
 
   constructor(text: string) {
-    let mark = '~'
-    while (text.includes(mark)) mark += '~'
-    this.#mark = mark
+    this.#mark = absentFrom(text)
   }
 
   standIn(key: string): string {

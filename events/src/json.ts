@@ -47,7 +47,7 @@ export function encodeJson(value: unknown, depth = 0): string {
 function encodeJsonObject(value: object, depth: number): string {
   if (isRawJson(value)) return value.rawJSON
   if (depth >= MAX_JSON_DEPTH) return `"${TOO_DEEP}"`
-  if (Array.isArray(value)) return `[${value.map((item) => encodeJson(item, depth + 1)).join(',')}]`
+  if (Array.isArray(value)) return encodeJsonArray(value, depth)
   if (value instanceof Uint8Array) return `"${Buffer.from(value).toString('base64')}"`
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'null' : JSON.stringify(value)
   let members = ''
@@ -56,6 +56,13 @@ function encodeJsonObject(value: object, depth: number): string {
     members += `${members && ','}${encodeJsonString(key)}:${encodeJson(member, depth + 1)}`
   }
   return `{${members}}`
+}
+
+/** Concatenated, which copies nothing yet: joining would copy the innermost value once for each level around it. */
+function encodeJsonArray(values: readonly unknown[], depth: number): string {
+  let items = ''
+  for (const value of values) items += `${items && ','}${encodeJson(value, depth + 1)}`
+  return `[${items}]`
 }
 
 /** The bytes of a payload as every exporter stores it. */

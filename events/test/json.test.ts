@@ -159,12 +159,43 @@ describe('parseJson', () => {
     expect(encodeJson(parseJson(deep))).toContain(TOO_DEEP)
   })
 
+  it.each([
+    [
+      'tildes beside an escaped key',
+      100_000,
+      (length: number) => `{"k\\n":1,"text":"${'~'.repeat(length)}"}`,
+    ],
+    [
+      'escaped keys beside tildes',
+      50_000,
+      (length: number) => `{"text":"${'~'.repeat(length)}","list":[${'{"\\n":1},'.repeat(length)}0]}`,
+    ],
+  ])('takes time in proportion to %s', (_, length, jsonOf) => {
+    const once = millisOf(() => encodeJson(parseJson(jsonOf(length))))
+    const twice = millisOf(() => encodeJson(parseJson(jsonOf(2 * length))))
+    expect(twice).toBeLessThan(3 * once + 1000)
+  })
+
+  it('takes as long for a text inside 1,000 arrays as for one inside 10, give or take a second', () => {
+    const text = `"${'x'.repeat(10_000_000)}"`
+    const inArrays = (count: number) => `${'['.repeat(count)}${text}${',0]'.repeat(count)}`
+    const shallow = millisOf(() => encodeJson(parseJson(inArrays(10))))
+    const deep = millisOf(() => encodeJson(parseJson(inArrays(1000))))
+    expect(deep).toBeLessThan(3 * shallow + 1000)
+  })
+
   it('throws a SyntaxError for what is no JSON', () => {
     for (const text of ['', '{', 'NaN', '{"a":12345678901234567890']) {
       expect(() => parseJson(text)).toThrow(SyntaxError)
     }
   })
 })
+
+function millisOf(work: () => void): number {
+  const startedAt = performance.now()
+  work()
+  return performance.now() - startedAt
+}
 
 describe('isJsonObject', () => {
   it('is true of objects alone', () => {

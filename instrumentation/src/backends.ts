@@ -72,7 +72,7 @@ export class InMemoryExporter implements LogRecordExporter {
   }
 
   export(records: ReadableLogRecord[], done: Done): void {
-    this.#records.push(...records)
+    for (const record of records) this.#records.push(record)
     done(SUCCESS)
   }
 

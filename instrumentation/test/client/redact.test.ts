@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { HookClient, type HookClientOptions, InMemoryExporter } from '../../src/index.ts'
+import { Redactor } from '../../src/redact.ts'
 
 async function redacted(data: Record<string, unknown>, options: HookClientOptions = {}): Promise<unknown> {
   const exporter = new InMemoryExporter()
@@ -155,4 +156,35 @@ it('hides secrets also in the flat attributes and the body', async () => {
   client.emit({ eventType: 'tool_execution_started', sessionId: 's', data: { tool_name: `ghp_${abc}` } })
   await client.flush()
   expect(JSON.stringify(exporter.records[0])).not.toContain(abc)
+})
+
+describe('a long text', () => {
+  it.each([
+    'eyJ-',
+    'eyJ.',
+    'eyJaaaaaaaaaaaaaaaa.',
+    'sk-',
+    'SG.',
+    '://a:',
+    'TOKEN="',
+    '-----BEGIN A PRIVATE KEY-----',
+  ])('of %s again and again is looked through in time in proportion to its length', (part) => {
+    const redactor = new Redactor()
+    const millisFor = (length: number) => {
+      const text = `x ${part.repeat(length / part.length)} `
+      const startedAt = performance.now()
+      redactor.text(text)
+      return performance.now() - startedAt
+    }
+    const once = millisFor(250_000)
+    expect(millisFor(500_000)).toBeLessThan(3 * once + 1000)
+  })
+
+  it('loses each JSON Web Token, and only those', () => {
+    const jwt = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0.sig-_'
+    const text = `a-${jwt}. v1.${jwt}.rest "${jwt}" eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0 eyJ.aaaaaaaa.b`
+    expect(new Redactor().text(text)).toBe(
+      'a-[redacted]. v1.[redacted].rest "[redacted]" eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0 eyJ.aaaaaaaa.b',
+    )
+  })
 })

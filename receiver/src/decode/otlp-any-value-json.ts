@@ -86,7 +86,18 @@ function digitsOf(value: unknown): string | null {
     return Number.isInteger(value) ? String(BigInt(value)) : null
   }
   const text = isRaw(value) ? value.rawJSON : value
-  return typeof text === 'string' && INTEGER.test(text) ? text : null
+  return typeof text === 'string' && INTEGER.test(text) ? significantDigits(text) : null
+}
+
+/** Of a double, no integer has more digits. BigInt takes seconds for the millions that a text may have. */
+const MAX_DIGITS = 309
+
+/** Without zeros in front; null when no number of any kind has so many digits. */
+function significantDigits(text: string): string | null {
+  if (text.length <= MAX_DIGITS) return text
+  const sign = text.startsWith('-') ? '-' : ''
+  const digits = text.slice(sign.length).replace(/^0+(?=\d)/, '')
+  return digits.length <= MAX_DIGITS ? sign + digits : null
 }
 
 /** An integer that parseJson kept as it was written. */
