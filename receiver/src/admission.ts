@@ -1,14 +1,16 @@
+import { RequestTooLargeError } from './decode/decoded-request.ts'
 import { UnavailableError } from './failures.ts'
 
 const DRAIN_WINDOW_MILLIS = 10_000
 const MAX_RETRY_AFTER_SECONDS = 10
 
 /**
- * Bounds the bytes of all requests between their first byte and the moment when every exporter has let go of
- * them. A body counts with what has arrived of it and, once decompressed, with its full size.
+ * Bounds the memory of all requests between their first byte and the moment when every exporter has let go of
+ * them. A body counts with what has arrived of it, then also with what it becomes while it is decompressed and decoded,
+ * at last with its events alone.
  *
- * When the bound is reached, the largest body that is still arriving makes way for a smaller one, so that a
- * few endless bodies cannot keep everybody else out; where there is none, the newcomer is refused.
+ * When the bound is reached, the largest request that is still arriving or being decoded makes way for a smaller one, so
+ * that a few endless bodies cannot keep everybody else out; where there is none, the newcomer is refused.
  */
 export class Admission {
   readonly maxBytes: number
@@ -52,9 +54,17 @@ export class Admission {
     return Math.min(Math.max(seconds || 1, 1), MAX_RETRY_AFTER_SECONDS)
   }
 
-  /** For tickets. @throws UnavailableError when there is no room */
+  /**
+   * For tickets.
+   * @throws UnavailableError when there is no room
+   * @throws RequestTooLargeError when there never can be
+   */
   reserve(ticket: Ticket, bytes: number): void {
-    while (this.#bytes + bytes > this.maxBytes) {
+    if (bytes > 0 && ticket.bytes + bytes > this.maxBytes) {
+      const message = `the request takes more than ${this.maxBytes} bytes of memory (MAX_BYTES_IN_FLIGHT); send smaller batches`
+      throw new RequestTooLargeError(message)
+    }
+    while (bytes > 0 && this.#bytes + bytes > this.maxBytes) {
       const largest = this.#largestArriving()
       if (!largest || largest.bytes <= ticket.bytes + bytes) throw this.#full()
       largest.abort(this.#full())
@@ -90,7 +100,7 @@ export class Admission {
 }
 
 /**
- * One request's place in the receiver. It is arriving until `arrived()`, then being stored until `leave()`;
+ * One request's place in the receiver. It is arriving, or being decoded, until `arrived()`, then being stored until `leave()`;
  * `abort()` ends it early at any time.
  */
 export class Ticket {
@@ -117,14 +127,17 @@ export class Ticket {
     return this.#abort.signal
   }
 
-  /** @throws UnavailableError when there is no room for them, or what it was aborted with */
+  /**
+   * @throws UnavailableError when there is no room for them, or what it was aborted with
+   * @throws RequestTooLargeError when there never can be
+   */
   grow(bytes: number): void {
     this.signal.throwIfAborted()
     this.#admission.reserve(this, bytes)
     this.#bytes += bytes
   }
 
-  /** The body is complete and takes `bytes` from now on. Throws as `grow` does. */
+  /** It is decoded and takes `bytes` from now on. Throws as `grow` does. */
   arrived(bytes: number): void {
     this.#arriving = false
     this.grow(bytes - this.#bytes)

@@ -128,7 +128,25 @@ export const OPTIONS = {
     group: 'Limits',
     kind: integer('N', 1, 10_000_000),
     default: '200000',
-    help: 'Most events in one request; more get 413. An event of a few bytes takes some 400 in memory.',
+    help: 'Most events in one request; more get 413. An event of a few bytes takes some 450 in memory.',
+  },
+  minEventBytes: {
+    group: 'Limits',
+    kind: integer('BYTES', 0, 65_536),
+    default: '64',
+    help: 'Beyond 10,000 events, resources and scopes in one request, each must take so many bytes of its body, or 413.',
+  },
+  maxEventBytes: {
+    group: 'Limits',
+    kind: bytes(1024, 2 ** 28),
+    default: '16MiB',
+    help: 'Largest event as JSON, each value counting 32 more; a larger one is rejected, a larger resource or scope 413.',
+  },
+  maxDecodedBytes: {
+    group: 'Limits',
+    kind: bytes(1024, 2 ** 32),
+    default: '128MiB',
+    help: 'Most bytes of the events of one request as JSON lines, each with its resource and scope; more get 413.',
   },
   maxJsonValues: {
     group: 'Limits',
@@ -145,7 +163,7 @@ export const OPTIONS = {
     group: 'Limits',
     kind: bytes(1024, 2 ** 40),
     default: '256MiB',
-    help: 'Most bytes of requests that are received and not yet stored; beyond it 503 with Retry-After.',
+    help: 'Most memory of requests that are received and not yet stored; beyond it 503 with Retry-After.',
   },
   maxConnections: {
     group: 'Limits',

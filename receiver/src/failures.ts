@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { type FieldError, InvalidEventError } from '@agentic-hooks/events'
-import { TooManyRecordsError, UndecodableError } from './decode/decoded-request.ts'
+import { RequestTooLargeError, UndecodableError } from './decode/decoded-request.ts'
 
 /*
  * Every way in which a request can fail, and what its client is told. OTLP clients send 429, 502, 503 and 504
@@ -12,7 +12,7 @@ import { TooManyRecordsError, UndecodableError } from './decode/decoded-request.
  * | UnauthorizedError                        | 401    | with a valid token |
  * | NotFoundError                            | 404    | no                 |
  * | MethodNotAllowedError                    | 405    | no                 |
- * | BodyTooLargeError, TooManyRecordsError,  | 413    | in smaller batches |
+ * | BodyTooLargeError, RequestTooLargeError, | 413    | in smaller batches |
  * | TooManyValuesError                       |        |                    |
  * | UnsupportedMediaError                    | 415    | no                 |
  * | InvalidEventError (REST, hooks)          | 422    | no                 |
@@ -118,7 +118,7 @@ export interface Failure {
 
 export function toFailure(error: unknown): Failure {
   if (error instanceof RequestError) return error
-  if (error instanceof TooManyRecordsError) return { status: 413, message: error.message, headers: {} }
+  if (error instanceof RequestTooLargeError) return { status: 413, message: error.message, headers: {} }
   if (error instanceof UndecodableError) return { status: 400, message: error.message, headers: {} }
   if (error instanceof InvalidEventError) {
     return { status: 422, message: error.message, headers: {}, fields: error.fields }

@@ -1,20 +1,12 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { type EventBatch, type ExportResult, type Micros, nowMicros } from '@agentic-hooks/events'
+import { type EventBatch, type ExportResult, nowMicros } from '@agentic-hooks/events'
 import type { Logger } from 'pino'
 import type { Admission, Ticket } from './admission.ts'
 import { answer, type Body } from './answer.ts'
 import type { Authenticator } from './auth.ts'
-import {
-  type Coding,
-  contentCoding,
-  decompress,
-  isLarge,
-  joined,
-  joinedForNow,
-  readBody,
-  type SentBody,
-} from './body.ts'
-import type { DecodedRequest, DecodeLimits } from './decode/decoded-request.ts'
+import { type Coding, contentCoding, decompressLarge, decompressSmall, readBody } from './body.ts'
+import { Budget, type DecodeLimits } from './decode/budget.ts'
+import type { Decode, DecodedRequest, Decoding, RequestBody } from './decode/decoded-request.ts'
 import {
   ClientGoneError,
   type Failure,
@@ -22,15 +14,16 @@ import {
   toFailure,
   UnavailableError,
 } from './failures.ts'
-import { checkJsonValues } from './json-size.ts'
 import type { Metrics, Protocol } from './metrics.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { withTimeout } from './timeout.ts'
-import { giveWay, Turns } from './turns.ts'
+import { giveWay, Turns, takeSteps } from './turns.ts'
 
 /** Of the time that a client waits, what storage gets; the rest is for the spool's disk. */
 const STORAGE_SHARE = 0.8
+/** What a decoder takes in the middle of its steps, besides its copy of the body. */
+const DECODER_BYTES = 2 ** 20
 
 /** One way in: how its bodies are read and its answers written. */
 export interface Way {
@@ -43,7 +36,7 @@ export interface Way {
   readonly storeWithinMillis?: number
   /** Throws an UnsupportedMediaError where the body, of which nothing is read yet, is of no known type. */
   accept(request: IncomingMessage): void
-  decode(body: Uint8Array, receivedAtMicros: Micros, limits: DecodeLimits): DecodedRequest
+  readonly decode: Decode
   /** The answer once everything that can be stored is durable. */
   encodeResult(result: ExportResult): { status: number; body: Body }
   encodeFailure(failure: Failure): Body
@@ -58,6 +51,9 @@ export interface IntakeOptions {
   readonly log: Logger
   readonly maxBodyBytes: number
   readonly maxRequestEvents: number
+  readonly minEventBytes: number
+  readonly maxEventBytes: number
+  readonly maxDecodedBytes: number
   readonly maxJsonValues: number
 }
 
@@ -69,7 +65,14 @@ export class Intake {
 
   constructor(options: IntakeOptions) {
     this.#options = options
-    this.#limits = { maxRecords: options.maxRequestEvents }
+    const { maxRequestEvents, minEventBytes, maxEventBytes, maxDecodedBytes, maxJsonValues } = options
+    this.#limits = {
+      maxRecords: maxRequestEvents,
+      minEventBytes,
+      maxEventBytes,
+      maxDecodedBytes,
+      maxJsonValues,
+    }
   }
 
   async serve(request: IncomingMessage, response: ServerResponse, way: Way): Promise<void> {
@@ -125,31 +128,42 @@ export class Intake {
 
   async #read(request: IncomingMessage, coding: Coding, ticket: Ticket, way: Way): Promise<DecodedRequest> {
     const sent = await readBody(request, ticket, this.#options.maxBodyBytes)
-    if (isLarge(sent, coding)) return this.#turns.take(() => this.#decodeLarge(sent, coding, ticket, way))
-    const body = this.#decompress(joinedForNow(sent), coding, ticket)
-    this.#checkValues(body, way)
-    return way.decode(body, nowMicros(), this.#limits)
-  }
-
-  /** The same in several steps, between which others are served. */
-  async #decodeLarge(sent: SentBody, coding: Coding, ticket: Ticket, way: Way): Promise<DecodedRequest> {
-    const body = this.#decompress(joined(sent), coding, ticket)
-    await giveWay()
-    this.#checkValues(body, way)
-    await giveWay()
     ticket.signal.throwIfAborted()
-    return way.decode(body, nowMicros(), this.#limits)
+    const body = decompressSmall(sent, coding, this.#options.maxBodyBytes)
+    if (body === null) return this.#turns.take(() => this.#decodeLarge(sent, coding, ticket, way))
+    const decoding = this.#decoding(body, ticket, way)
+    const decoded = takeSteps(decoding)
+    if (decoded === undefined) return this.#turns.take(() => this.#finish(decoding, body, ticket))
+    ticket.arrived(decoded.batch.byteLength)
+    return decoded
   }
 
-  #decompress(sent: Buffer, coding: Coding, ticket: Ticket): Buffer {
+  async #decodeLarge(sent: RequestBody, coding: Coding, ticket: Ticket, way: Way): Promise<DecodedRequest> {
     ticket.signal.throwIfAborted()
-    const body = decompress(sent, coding, this.#options.maxBodyBytes)
-    ticket.arrived(body.byteLength)
-    return body
+    const body = await decompressLarge(sent, coding, ticket, this.#options.maxBodyBytes)
+    return this.#finish(this.#decoding(body, ticket, way), body, ticket)
   }
 
-  #checkValues(body: Buffer, { contentType }: Way): void {
-    if (contentType === 'application/json') checkJsonValues(body, this.#options.maxJsonValues)
+  #decoding(body: RequestBody, ticket: Ticket, way: Way): Decoding {
+    const budget = new Budget(this.#limits, body.byteLength, (bytes) => ticket.grow(bytes))
+    return way.decode(body, nowMicros(), budget)
+  }
+
+  /** Takes the steps that are left; between them others are served. */
+  async #finish(decoding: Decoding, { byteLength }: RequestBody, ticket: Ticket): Promise<DecodedRequest> {
+    try {
+      ticket.grow(byteLength + DECODER_BYTES)
+      for (;;) {
+        await giveWay()
+        ticket.signal.throwIfAborted()
+        const decoded = takeSteps(decoding)
+        if (decoded === undefined) continue
+        ticket.arrived(decoded.batch.byteLength)
+        return decoded
+      }
+    } finally {
+      decoding.return(undefined as never) // Where it was given up, its memory serves others.
+    }
   }
 
   async #store(batch: EventBatch, ticket: Ticket, { storeWithinMillis }: Way): Promise<ExportResult> {

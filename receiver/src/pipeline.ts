@@ -8,9 +8,11 @@ import {
 } from '@agentic-hooks/events'
 import type { Logger } from 'pino'
 import type { Admission, Ticket } from './admission.ts'
+import { partsOf } from './batch-parts.ts'
 import { UnavailableError } from './failures.ts'
 import type { Metrics } from './metrics.ts'
 import { Spool } from './spool.ts'
+import { giveWay } from './turns.ts'
 
 const FIRST_RETRY_MILLIS = 50
 const MAX_RETRY_MILLIS = 1_000
@@ -63,7 +65,7 @@ export class Pipeline {
       ticket.signal.addEventListener('abort', () => reject(ticket.signal.reason))
       const job = { batch, signal: ticket.signal, slowMillis }
       const exported = exporters.map((exporter) =>
-        this.#export(exporter, job).finally(() => waitingFor.delete(exporter)),
+        this.#exportParts(exporter, job).finally(() => waitingFor.delete(exporter)),
       )
       Promise.allSettled(exported)
         .then((outcomes) => resolve(combine(batch, outcomes)))
@@ -78,6 +80,17 @@ export class Pipeline {
   /** From now on a failure is final: the process is about to end. */
   stopRetrying(): void {
     this.#retries = false
+  }
+
+  /** One part after the other; when one fails, those before it are stored and come again with the batch. */
+  async #exportParts(exporter: Exporter, job: Job): Promise<ExportResult> {
+    const results: ExportResult[] = []
+    for (const batch of partsOf(job.batch)) {
+      if (results.length > 0) await giveWay()
+      job.signal.throwIfAborted()
+      results.push(await this.#export(exporter, { ...job, batch }))
+    }
+    return results.length === 1 ? results[0]! : sum(results)
   }
 
   async #export(exporter: Exporter, job: Job): Promise<ExportResult> {
@@ -133,6 +146,14 @@ export class Pipeline {
 function attempt(exporter: Exporter, { batch, signal, slowMillis }: Job): Promise<ExportResult> {
   if (exporter instanceof Spool) return exporter.export(batch, signal, slowMillis)
   return exporter.export(batch, signal)
+}
+
+function sum(results: readonly ExportResult[]): ExportResult {
+  return {
+    stored: results.reduce((total, { stored }) => total + stored, 0),
+    duplicates: results.reduce((total, { duplicates }) => total + duplicates, 0),
+    rejected: results.flatMap(({ rejected }) => rejected),
+  }
 }
 
 /** A record that any exporter rejected counts as rejected, else one that any had already as duplicate. */

@@ -18,6 +18,18 @@ export class Turns {
   }
 }
 
+const SLICE_MILLIS = 10
+
+/** Takes steps of some work for ten milliseconds, or to its end; undefined when it is not there yet. */
+export function takeSteps<T>(work: Generator<undefined, T, undefined>): T | undefined {
+  const endsAt = performance.now() + SLICE_MILLIS
+  for (;;) {
+    const { done, value } = work.next()
+    if (done) return value
+    if (performance.now() >= endsAt) return undefined
+  }
+}
+
 /** Lets everything else go first that is ready now. */
 export async function giveWay(): Promise<void> {
   for (let turn = 0; turn < LOOP_TURNS_BETWEEN; turn++) await setImmediate()

@@ -1,4 +1,11 @@
 import type { EventBatch, Rejection } from '@agentic-hooks/events'
+import type { Budget } from './budget.ts'
+
+/** The decompressed body of a request, in the pieces in which it came. They never change. */
+export interface RequestBody {
+  readonly chunks: readonly Uint8Array[]
+  readonly byteLength: number
+}
 
 /** What one request brought. */
 export interface DecodedRequest {
@@ -8,26 +15,40 @@ export interface DecodedRequest {
   readonly rejected: readonly Rejection[]
 }
 
+/** A request that is being decoded: each `next()` does a millisecond or so of it; `return()` gives it up. */
+export type Decoding = Generator<undefined, DecodedRequest, undefined>
+
+/**
+ * Begins to decode a body. A decoder tells the budget what the request becomes, as it goes, and lets the budget's
+ * errors end the decoding; it yields so often that others can be served between, a short request never.
+ * @throws UndecodableError from `next()`, as anything else that is said of the request
+ */
+export type Decode = (body: RequestBody, receivedAtMicros: number, budget: Budget) => Decoding
+
 /** The request is not what its content type says: sending it again cannot help. */
 export class UndecodableError extends Error {
   override readonly name: string = 'UndecodableError'
 }
 
-/** More records in one request than {@link DecodeLimits.maxRecords}. */
-export class TooManyRecordsError extends UndecodableError {
-  override readonly name = 'TooManyRecordsError'
+/** The request would become more than a limit allows: sending it again in smaller ones helps. */
+export class RequestTooLargeError extends UndecodableError {
+  override readonly name: string = 'RequestTooLargeError'
+}
 
-  constructor(maxRecords: number) {
-    super(`more than ${maxRecords} records in one request; send them in several`)
+/** More records in one request than {@link DecodeLimits.maxRecords}, or than a body of its size can have. */
+export class TooManyRecordsError extends RequestTooLargeError {
+  override readonly name = 'TooManyRecordsError'
+}
+
+/** A resource or a scope is larger than {@link DecodeLimits.maxEventBytes}; an event that is, is rejected alone. */
+export class EventTooLargeError extends RequestTooLargeError {
+  override readonly name = 'EventTooLargeError'
+}
+
+/** Runs a decoding to its end, without giving way to anything. */
+export function decodedAtOnce(decoding: Decoding): DecodedRequest {
+  for (;;) {
+    const { done, value } = decoding.next()
+    if (done) return value
   }
 }
-
-export interface DecodeLimits {
-  /**
-   * Most records of one request. Default 200,000. A record can be as short as two bytes and takes some 400 in
-   * memory, so a limit on the request's size alone would not bound it. Beyond: {@link TooManyRecordsError}.
-   */
-  readonly maxRecords: number
-}
-
-export const DEFAULT_LIMITS: DecodeLimits = { maxRecords: 200_000 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { encodeJsonString, MAX_JSON_DEPTH, storableText, TOO_DEEP } from '@agentic-hooks/events'
-import { UndecodableError } from './decoded-request.ts'
+import type { Budget } from './budget.ts'
+import { type RequestBody, UndecodableError } from './decoded-request.ts'
 import { KNOWN_ATTRIBUTES, MIRRORED_KEYS, TEXT_KEYS } from './log-record.ts'
 
 /** As far as it is used here; Node's types have none of it. */
@@ -20,7 +21,7 @@ interface Exports {
   readonly mirroredKeys: { readonly value: number }
   configure(maxDepth: number, knownTexts: number, mirroredKeys: number): void
   addName(table: number, index: number, start: number, end: number): void
-  begin(start: number, end: number): void
+  begin(start: number, end: number, maxEventBytes: number, maxParts: number): void
   next(): number
   writeResourceAttributes(at: number): number
   writeScopeAttributes(at: number): number
@@ -30,6 +31,7 @@ interface Exports {
   writeBody(at: number): number
   findBodyText(): number
   isMirrored(key: number, mirroredKey: number): number
+  moveJson(bytes: number): void
 }
 
 const MODULE = new WebAssembly.Module(readFileSync(new URL('../../wasm/otlp-protobuf.wasm', import.meta.url)))
@@ -41,10 +43,14 @@ const MAX_KEPT_BYTES = 2 ** 24
 /** As many as in wasm/assembly/text-cache.ts. */
 const TEXT_SLOTS = 4096
 const ALIGNMENT_BYTES = 16
+/** Copied at once; new pages make it a thousand times as slow as others. */
+const LOADED_BYTES = 2 ** 22
+/** A request that is decoded in one step needs one memory; while it is, another may be in the middle of its steps. */
+const MAX_KEPT_MEMORIES = 2
 
 /**
  * The memory of the WebAssembly module that reads protobuf: what it knows, a request behind that, and behind both the
- * JSON that is written. Decoding is synchronous, so all requests use one, one after the other.
+ * JSON that is written. One request at a time, from `take` to `giveBack`.
  */
 export class DecoderMemory {
   readonly exports: Exports
@@ -56,12 +62,30 @@ export class DecoderMemory {
   doubles = new Float64Array(0)
   /** The strings of the module's cache of texts. */
   readonly texts: string[] = new Array<string>(TEXT_SLOTS).fill('')
+  #budget: Budget | null = null
+
+  /** One that no other request uses. */
+  static take(): DecoderMemory {
+    return kept.pop() ?? new DecoderMemory()
+  }
+
+  /** A WebAssembly memory never shrinks: what a large request needed is given back with all of it. */
+  static giveBack(memory: DecoderMemory): void {
+    memory.#budget = null
+    if (memory.bytes.byteLength <= MAX_KEPT_BYTES && kept.length < MAX_KEPT_MEMORIES) kept.push(memory)
+  }
 
   constructor() {
     const host = {
       grow: (end: number) => this.grow(end),
       reject: (text: number, first: number, second: number, position: number) =>
         this.#reject(text >>> 0, [first, second], position >>> 0),
+      rejectTooLarge: () => {
+        throw this.#budget!.tooLarge()
+      },
+      rejectTooMany: () => {
+        throw this.#budget!.tooManyParts()
+      },
       writeDouble: (value: number, at: number) => this.#write(String(value), at >>> 0),
       writeTooDeep: (at: number) => this.#write(TOO_DEEP_JSON, at >>> 0),
     }
@@ -73,11 +97,24 @@ export class DecoderMemory {
     this.#addNames(this.exports.mirroredKeys.value, MIRRORED_KEYS)
   }
 
-  /** Puts a request where one can begin and returns where it ends. */
-  load(request: Uint8Array): number {
-    const end = this.free + request.byteLength
+  /** Puts a request where one can begin, for the module to read, and returns where it ends. */
+  *load(body: RequestBody, budget: Budget): Generator<undefined, number, undefined> {
+    const end = this.free + body.byteLength
+    this.#budget = budget
     this.grow(end)
-    this.bytes.set(request, this.free)
+    let position = this.free
+    let yieldAt = position + LOADED_BYTES
+    for (const chunk of body.chunks) {
+      for (let start = 0; start < chunk.byteLength; start += LOADED_BYTES) {
+        const part = chunk.subarray(start, start + LOADED_BYTES)
+        this.bytes.set(part, position)
+        position += part.byteLength
+        if (position < yieldAt) continue
+        yieldAt = position + LOADED_BYTES
+        yield
+      }
+    }
+    this.exports.begin(this.free, end, budget.limits.maxEventBytes, budget.maxParts)
     return end
   }
 
@@ -131,14 +168,7 @@ export class DecoderMemory {
   }
 }
 
-let shared: DecoderMemory | null = null
-
-/** The memory for the next request. */
-export function decoderMemory(): DecoderMemory {
-  // A WebAssembly memory never shrinks: what a large request needed is given back with all of it.
-  if (shared === null || shared.bytes.byteLength > MAX_KEPT_BYTES) shared = new DecoderMemory()
-  return shared
-}
+const kept: DecoderMemory[] = []
 
 /** The next position where a block of JSON can begin. */
 export function align(position: number): number {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import {
   Attribute,
   EVENT_NAME_PREFIX,
@@ -12,7 +11,8 @@ import {
   toUuid,
   uuidFromRequest,
 } from '@agentic-hooks/events'
-import { type DecodedRequest, type DecodeLimits, TooManyRecordsError } from './decoded-request.ts'
+import type { Budget } from './budget.ts'
+import { type DecodedRequest, EventTooLargeError } from './decoded-request.ts'
 import type { JsonWriter } from './json-writer.ts'
 import {
   BODY,
@@ -29,34 +29,39 @@ import {
   SESSION_ID,
   WORKFLOW_ID,
 } from './log-record.ts'
+import type { RequestHash } from './request-hash.ts'
 
 /** The event type of a record that has no name. */
 const UNNAMED = 'log'
+/** What a rejection takes in memory. */
+const REJECTION_BYTES = 300
 const EVENT_NAME_PATTERN = /^[\w.-]+$/
 
-export interface RequestContext extends DecodeLimits {
-  /** Decompressed. */
-  readonly body: Uint8Array
+export interface RequestContext {
+  readonly hash: RequestHash
   readonly receivedAtMicros: Micros
+  readonly budget: Budget
 }
 
 /**
  * Makes events of log records: the rules of docs/values.md, the same for every encoding. A decoder fills
- * `record`, sets `origin` and `originMembers` when they change, and calls `add` at the end of each record.
+ * `record`, calls `setOrigin` when that changes, and `add` at the end of each record.
  */
 export class EventAssembler {
   readonly record = new LogRecord()
-  origin: Origin | null = null
-  /** Members of the attributes of each record that come from its resource and scope, as JSON. */
-  originMembers = ''
 
   readonly #source: LogRecordSource
   readonly #json: JsonWriter
   readonly #request: RequestContext
   readonly #events: EventRecord[] = []
   readonly #rejected: Rejection[] = []
+  #origin: Origin | null = null
+  #originMembers = ''
+  /** The attributes of a record that has none of its own, once there is one. */
+  #originAttributes: Uint8Array | null = null
   #count = 0
-  #hash: Buffer | null = null
+  /** Of the record that came last. */
+  #eventId = ''
 
   constructor(source: LogRecordSource, json: JsonWriter, request: RequestContext) {
     this.#source = source
@@ -64,12 +69,55 @@ export class EventAssembler {
     this.#request = request
   }
 
+  /**
+   * The records that follow come from another resource or scope.
+   * @param members of the attributes of each of them, as JSON
+   */
+  setOrigin(origin: Origin | null, members: string): void {
+    this.#origin = origin
+    this.#originMembers = members
+    this.#originAttributes = null
+  }
+
+  /** Whether the record needs an id that comes from the request's hash, which takes its time. */
+  get needsHash(): boolean {
+    return !this.#request.hash.isKnown && !this.record.text(EVENT_ID)
+  }
+
   /** Makes the event of `record`, or its rejection, and clears it. */
   add(): void {
-    const { record } = this
+    try {
+      this.#addEvent()
+    } catch (error) {
+      if (!(error instanceof EventTooLargeError)) throw error
+      this.#json.discardEvent()
+      this.#reject(this.#eventId, this.#request.budget.sizeReason)
+    }
+    this.record.clear()
+  }
+
+  /** Rejects a record that is too large to be read. */
+  addUnread(): void {
+    const { budget, hash } = this.#request
+    this.record.clear()
+    budget.addRecord()
     const index = this.#count++
-    if (index === this.#request.maxRecords) throw new TooManyRecordsError(index)
+    this.#reject(uuidFromRequest(hash.digest, index), budget.sizeReason)
+  }
+
+  #reject(eventId: string, reason: string): void {
+    this.#request.budget.hold(REJECTION_BYTES)
+    this.#rejected.push({ eventId, reason: `log record ${this.#count - 1}: ${reason}` })
+  }
+
+  #addEvent(): void {
+    const { record } = this
+    const { budget } = this.#request
+    const index = this.#count++
+    budget.addRecord()
+    this.#json.beginEvent()
     const id = this.#takeId(index)
+    this.#eventId = id.eventId
     const sessionId = this.#takeSessionId()
     const workflowId = this.#takeName(WORKFLOW_ID)
     const phaseId = this.#takeName(PHASE_ID)
@@ -86,13 +134,12 @@ export class EventAssembler {
       tooLong('milestone_id', milestoneId) ??
       tooLate(timestampMicros)
     if (reason !== null) {
-      this.#rejected.push({ eventId: id.eventId, reason: `log record ${index}: ${reason}` })
-      record.clear()
+      this.#reject(id.eventId, reason)
       return
     }
 
     const data = this.#writeHookData() ?? this.#writeForeignData(eventName)
-    this.#events.push({
+    const event = {
       eventId: id.eventId,
       eventType,
       sessionId,
@@ -106,29 +153,25 @@ export class EventAssembler {
       traceId: record.traceId,
       spanId: record.spanId,
       attributes: this.#writeAttributes(id.original),
-      origin: this.origin,
-    })
-    record.clear()
+      origin: this.#origin,
+    }
+    budget.addEvent(event)
+    this.#events.push(event)
   }
 
   result(): DecodedRequest {
-    const { body, receivedAtMicros } = this.#request
+    const { budget, receivedAtMicros } = this.#request
     this.#json.finish()
     return {
-      batch: { events: this.#events, receivedAtMicros, byteLength: body.byteLength },
+      batch: { events: this.#events, receivedAtMicros, byteLength: budget.heldBytes },
       rejected: this.#rejected,
     }
-  }
-
-  #requestHash(): Uint8Array {
-    this.#hash ??= createHash('sha256').update(this.#request.body).digest()
-    return this.#hash
   }
 
   #takeId(index: number): { eventId: string; original: string | null } {
     const { record } = this
     const uid = record.text(EVENT_ID)
-    if (!uid) return { eventId: uuidFromRequest(this.#requestHash(), index), original: null }
+    if (!uid) return { eventId: uuidFromRequest(this.#request.hash.digest, index), original: null }
     record.take(EVENT_ID)
     return record.hasUuid ? { eventId: uid, original: null } : toUuid(uid)
   }
@@ -207,12 +250,18 @@ export class EventAssembler {
     if (record.flags) json.member('flags', String(record.flags))
     if (record.droppedAttributesCount)
       json.member('dropped_attributes_count', String(record.droppedAttributesCount))
-    if (this.originMembers) {
-      json.separate()
-      json.raw(this.originMembers)
-    }
     if (originalId) json.member(Attribute.EventId, encodeJsonString(originalId))
-    return json.takeObject(start)
+    if (!this.#originMembers) return json.takeObject(start)
+    const hasOwn = json.position > start + 1
+    if (!hasOwn && this.#originAttributes) {
+      json.rewind(start)
+      return this.#originAttributes
+    }
+    json.separate()
+    json.raw(this.#originMembers)
+    const attributes = json.takeObject(start)
+    if (!hasOwn) this.#originAttributes = attributes
+    return attributes
   }
 
   /** Writes the attributes that nothing has taken yet. */

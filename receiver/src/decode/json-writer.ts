@@ -1,3 +1,4 @@
+import type { Budget } from './budget.ts'
 import { align, type DecoderMemory } from './decoder-memory.ts'
 
 const COMMA = 0x2c
@@ -9,6 +10,7 @@ const CLOSE_OBJECT = 0x7d
 const MARGIN_BYTES = 16
 const UTF8_BYTES_PER_UNIT = 3
 const LEAST_PART_BYTES = 1024
+const MOST_PART_BYTES = 2 ** 20
 /** Of what the JSON is expected to get at most, the size of a part: unused memory brings collections forward, too. */
 const PART_SHARE = 0.45
 
@@ -19,29 +21,41 @@ const PART_SHARE = 0.45
  */
 export class JsonWriter {
   readonly #memory: DecoderMemory
+  readonly #budget: Budget
+  readonly #partBytes: number
+  /** Where the JSON of each part begins. */
+  readonly #base: number
   /** Where in the decoder's memory the next byte goes. */
   position: number
   /** Of the request's own memory, the part for the texts from `#partStart` on. */
   #part: ArrayBufferLike
   #partStart: number
+  #eventStart = 0
 
   /**
    * @param start where in the decoder's memory the JSON may begin
    * @param capacityBytes how long it is expected to get
+   * @param budget what holds the request's own memory
    */
-  constructor(memory: DecoderMemory, start: number, capacityBytes: number) {
+  constructor(memory: DecoderMemory, start: number, capacityBytes: number, budget: Budget) {
     this.#memory = memory
-    this.position = align(start + MARGIN_BYTES)
-    this.#partStart = this.position
-    this.#part = Buffer.allocUnsafeSlow(
-      Math.max(Math.ceil(capacityBytes * PART_SHARE), LEAST_PART_BYTES),
-    ).buffer
+    this.#budget = budget
+    this.#base = align(start + MARGIN_BYTES)
+    this.position = this.#base
+    this.#partStart = this.#base
+    const partBytes = Math.max(Math.ceil(capacityBytes * PART_SHARE), LEAST_PART_BYTES)
+    this.#partBytes = Math.min(partBytes, MOST_PART_BYTES)
+    this.#part = this.#allocate(this.#partBytes)
   }
 
   /** The text since `start`. */
   take(start: number): Uint8Array {
-    if (this.position - this.#partStart > this.#part.byteLength) this.#startPart(start)
-    return new Uint8Array(this.#part, start - this.#partStart, this.position - start)
+    const byteLength = this.position - start
+    if (this.position - this.#partStart > this.#part.byteLength) {
+      this.#startPart(start)
+      return new Uint8Array(this.#part, 0, byteLength)
+    }
+    return new Uint8Array(this.#part, start - this.#partStart, byteLength)
   }
 
   /** Closes the object that was opened at `start` and takes it; null, and nothing written, when it is empty. */
@@ -62,11 +76,21 @@ export class JsonWriter {
     this.#finishPart(this.position)
   }
 
+  /** Has a part begin with the text since `start`, at the base again: a request needs no room for all of its JSON. */
   #startPart(start: number): void {
     this.#finishPart(start)
-    const bytes = Math.max(this.#part.byteLength, this.position - start)
-    this.#part = Buffer.allocUnsafeSlow(bytes).buffer
-    this.#partStart = start
+    const byteLength = this.position - start
+    this.#part = this.#allocate(Math.max(this.#partBytes, byteLength))
+    this.#memory.bytes.copyWithin(this.#base, start, this.position)
+    this.#memory.exports.moveJson(start - this.#base)
+    this.#partStart = this.#base
+    this.#eventStart = this.#base
+    this.position = this.#base + byteLength
+  }
+
+  #allocate(bytes: number): ArrayBufferLike {
+    this.#budget.hold(bytes)
+    return Buffer.allocUnsafeSlow(bytes).buffer
   }
 
   #finishPart(end: number): void {
@@ -76,6 +100,16 @@ export class JsonWriter {
   /** Forgets what was written since `start`. */
   rewind(start: number): void {
     this.position = start
+  }
+
+  /** An event follows, which may be discarded. */
+  beginEvent(): void {
+    this.#eventStart = this.position
+  }
+
+  /** Forgets what was written, and taken, since `beginEvent`. */
+  discardEvent(): void {
+    this.position = this.#eventStart
   }
 
   openObject(): void {

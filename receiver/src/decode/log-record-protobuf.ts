@@ -23,6 +23,8 @@ const FIRST_ATTRIBUTE = 3
 
 const TRACE_ID_BYTES = 16
 const SPAN_ID_BYTES = 8
+/** Most bytes of a text that is read as a string: making one takes much longer than copying its bytes. */
+export const MAX_TEXT_BYTES = 2 ** 20
 /** Of a text that is not kept. */
 const NO_SLOT = -(2 ** 31)
 /** The bits of the known attributes whose text counts. */
@@ -34,6 +36,7 @@ export class LogRecordReader implements LogRecordSource {
   readonly #json: JsonWriter
   readonly #record: number
   readonly #texts: number
+  #hasLargeText = false
 
   constructor(memory: DecoderMemory, json: JsonWriter) {
     this.#memory = memory
@@ -42,8 +45,9 @@ export class LogRecordReader implements LogRecordSource {
     this.#texts = memory.exports.textsAddress.value >>> 2
   }
 
-  /** Reads it into a record that is clear. */
-  read(record: LogRecord): void {
+  /** Reads it into a record that is clear; false when its id or another of its texts is longer than 1 MiB. */
+  read(record: LogRecord): boolean {
+    this.#hasLargeText = false
     const { words, doubles } = this.#memory
     const at = this.#record
     record.timeMicros = doubles[(at + TIME) >>> 1]!
@@ -63,12 +67,18 @@ export class LogRecordReader implements LogRecordSource {
       if (key === EVENT_ID) this.#readEventId(record)
       else record.texts[key] = this.#text(FIRST_ATTRIBUTE + key)
     }
+    // Only now: of the texts that WebAssembly takes for cached, none may stay unread.
+    return !this.#hasLargeText
   }
 
   #readEventId(record: LogRecord): void {
     const { words, bytes } = this.#memory
     const at = this.#texts + TEXT_WORDS * (FIRST_ATTRIBUTE + EVENT_ID)
     const start = words[at]!
+    if (words[at + 1]! - start > MAX_TEXT_BYTES) {
+      this.#hasLargeText = true
+      return
+    }
     record.hasUuid = words[this.#record + HAS_UUID] === 1
     record.texts[EVENT_ID] =
       start === 0 ? null : bytes.toString(record.hasUuid ? 'latin1' : 'utf8', start, words[at + 1])
@@ -82,6 +92,10 @@ export class LogRecordReader implements LogRecordSource {
     if (start === 0) return null
     const slot = words[at + 2]! | 0
     if (slot >= 0) return texts[slot]!
+    if (words[at + 1]! - start > MAX_TEXT_BYTES) {
+      this.#hasLargeText = true
+      return null
+    }
     const text = this.#memory.text(start, words[at + 1]!)
     if (slot !== NO_SLOT) texts[-1 - slot] = text
     return text

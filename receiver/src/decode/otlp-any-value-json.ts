@@ -1,5 +1,5 @@
 import { encodeJsonString, isJsonObject, MAX_JSON_DEPTH, type Micros, TOO_DEEP } from '@agentic-hooks/events'
-import { TooManyRecordsError, UndecodableError } from './decoded-request.ts'
+import { RequestTooLargeError, UndecodableError } from './decoded-request.ts'
 
 /** An object of OTLP JSON as JSON.parse made it; its members are checked when they are read. */
 export type JsonObject = Record<string, unknown>
@@ -216,7 +216,7 @@ export function wrongType(key: string, expected: string): UndecodableError {
 
 /** The same error with the place where it was found before what it says. */
 export function inside(place: string, error: unknown): unknown {
-  if (!(error instanceof UndecodableError) || error instanceof TooManyRecordsError) return error
+  if (!(error instanceof UndecodableError) || error instanceof RequestTooLargeError) return error
   const separator = error.message.startsWith('must ') ? ' ' : '.'
   return new UndecodableError(`${place}${separator}${error.message}`)
 }

@@ -1,11 +1,7 @@
 import { isJsonObject, type Micros, storableText } from '@agentic-hooks/events'
-import {
-  DEFAULT_LIMITS,
-  type DecodedRequest,
-  type DecodeLimits,
-  UndecodableError,
-} from './decoded-request.ts'
-import { decoderMemory } from './decoder-memory.ts'
+import { Budget } from './budget.ts'
+import { type DecodedRequest, UndecodableError } from './decoded-request.ts'
+import { DecoderMemory } from './decoder-memory.ts'
 import { EventAssembler } from './event-assembler.ts'
 import { JsonWriter } from './json-writer.ts'
 import {
@@ -30,6 +26,7 @@ import {
   valueJson,
   wrongType,
 } from './otlp-any-value-json.ts'
+import { RequestHash } from './request-hash.ts'
 import { parseBody } from './rest.ts'
 
 const UINT32_MAX = 2 ** 32 - 1
@@ -48,14 +45,21 @@ const KNOWN_ATTRIBUTE_INDEX = new Map(KNOWN_ATTRIBUTES.map((name, index) => [nam
 export function decodeOtlpJson(
   body: Uint8Array,
   receivedAtMicros: Micros,
-  limits: DecodeLimits = DEFAULT_LIMITS,
+  budget = Budget.of(body),
 ): DecodedRequest {
   const request = parseBody(body)
-  if (isJsonObject(request)) return new RequestReader(body, receivedAtMicros, limits).read(request)
-  throw new UndecodableError('the body must be a JSON object, an ExportLogsServiceRequest')
+  if (!isJsonObject(request))
+    throw new UndecodableError('the body must be a JSON object, an ExportLogsServiceRequest')
+  const memory = DecoderMemory.take()
+  try {
+    return new RequestReader(memory, body, receivedAtMicros, budget).read(request)
+  } finally {
+    DecoderMemory.giveBack(memory)
+  }
 }
 
 class RequestReader implements LogRecordSource {
+  readonly #budget: Budget
   readonly #json: JsonWriter
   readonly #assembler: EventAssembler
   #record: JsonObject = {}
@@ -65,10 +69,12 @@ class RequestReader implements LogRecordSource {
   /** The strings under mirrored keys of the map that `writeData` wrote last. */
   #mirrored: (string | null)[] = []
 
-  constructor(body: Uint8Array, receivedAtMicros: Micros, limits: DecodeLimits) {
-    const memory = decoderMemory()
-    this.#json = new JsonWriter(memory, memory.free, body.byteLength)
-    this.#assembler = new EventAssembler(this, this.#json, { body, receivedAtMicros, ...limits })
+  constructor(memory: DecoderMemory, body: Uint8Array, receivedAtMicros: Micros, budget: Budget) {
+    const { byteLength } = body
+    const hash = new RequestHash({ chunks: [body], byteLength })
+    this.#budget = budget
+    this.#json = new JsonWriter(memory, memory.free, byteLength, budget)
+    this.#assembler = new EventAssembler(this, this.#json, { hash, receivedAtMicros, budget })
   }
 
   read(request: JsonObject): DecodedRequest {
@@ -77,6 +83,7 @@ class RequestReader implements LogRecordSource {
   }
 
   #readResourceLogs(resourceLogs: JsonObject): void {
+    this.#budget.addContainer()
     const part = objectOf(resourceLogs, 'resource') ?? {}
     const fields = originFields(part, resourceLogs)
     const resource = writeResource(this.#json, () => this.#writeAttributes(part))
@@ -84,11 +91,12 @@ class RequestReader implements LogRecordSource {
   }
 
   #readScopeLogs(scopeLogs: JsonObject, resource: Uint8Array | null, resourceFields: OriginFields): void {
+    this.#budget.addContainer()
     const part = objectOf(scopeLogs, 'scope') ?? {}
     const fields = originFields(part, scopeLogs)
     const scope = writeScope(this.#json, fields, () => this.#writeAttributes(part))
-    this.#assembler.origin = resource || scope ? { resource, scope } : null
-    this.#assembler.originMembers = originMembers(resourceFields, fields)
+    const origin = resource || scope ? { resource, scope } : null
+    this.#assembler.setOrigin(origin, originMembers(resourceFields, fields))
     eachOf(scopeLogs, 'logRecords', (logRecord) => this.#readLogRecord(logRecord))
   }
 

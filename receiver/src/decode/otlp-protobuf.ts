@@ -1,15 +1,24 @@
 import type { Micros } from '@agentic-hooks/events'
-import { DEFAULT_LIMITS, type DecodedRequest, type DecodeLimits } from './decoded-request.ts'
-import { type DecoderMemory, decoderMemory } from './decoder-memory.ts'
+import { Budget } from './budget.ts'
+import {
+  type DecodedRequest,
+  type Decoding,
+  decodedAtOnce,
+  EventTooLargeError,
+  type RequestBody,
+} from './decoded-request.ts'
+import { DecoderMemory } from './decoder-memory.ts'
 import { EventAssembler } from './event-assembler.ts'
 import { JsonWriter } from './json-writer.ts'
-import { LogRecordReader } from './log-record-protobuf.ts'
+import { LogRecordReader, MAX_TEXT_BYTES } from './log-record-protobuf.ts'
 import { NOTHING_SAID, type OriginFields, originMembers, writeResource, writeScope } from './origin.ts'
+import { RequestHash } from './request-hash.ts'
 
 // What `next` in wasm/assembly/request.ts came to.
 const END = 0
 const RESOURCE = 1
 const SCOPE = 2
+const RECORD = 3
 
 // The fields of Origin there, in words of four bytes.
 const DROPPED_ATTRIBUTES_COUNT = 0
@@ -17,51 +26,91 @@ const NAME = 1
 const VERSION = 3
 const SCHEMA_URL = 5
 
+/** So many records, resources and scopes, or so much memory for them, take a millisecond or so. */
+const STEP_PARTS = 512
+const STEP_BYTES = 2 ** 18
+
 /**
  * The events of an ExportLogsServiceRequest in protobuf, in one pass over its bytes: attributes and bodies go
  * from the wire to JSON without an object between them.
+ */
+export function* readOtlpProtobuf(body: RequestBody, receivedAtMicros: Micros, budget: Budget): Decoding {
+  const memory = DecoderMemory.take()
+  try {
+    const end = yield* memory.load(body, budget)
+    const hash = new RequestHash(body)
+    const json = new JsonWriter(memory, end, body.byteLength, budget)
+    return yield* new RequestReader(memory, json, { hash, receivedAtMicros, budget }).read()
+  } finally {
+    DecoderMemory.giveBack(memory)
+  }
+}
+
+/**
+ * The same, all at once.
  * @throws UndecodableError
  */
 export function decodeOtlpProtobuf(
   body: Uint8Array,
   receivedAtMicros: Micros,
-  limits: DecodeLimits = DEFAULT_LIMITS,
+  budget = Budget.of(body),
 ): DecodedRequest {
-  return new RequestReader(body, receivedAtMicros, limits).read()
+  const { byteLength } = body
+  return decodedAtOnce(readOtlpProtobuf({ chunks: [body], byteLength }, receivedAtMicros, budget))
 }
 
 /** Makes events of what WebAssembly reads in a request, in the order of that. */
 class RequestReader {
   readonly #memory: DecoderMemory
   readonly #json: JsonWriter
+  readonly #hash: RequestHash
+  readonly #budget: Budget
   readonly #records: LogRecordReader
   readonly #assembler: EventAssembler
   #resourceFields: OriginFields = NOTHING_SAID
   #resource: Uint8Array | null = null
 
-  constructor(body: Uint8Array, receivedAtMicros: Micros, limits: DecodeLimits) {
-    const memory = decoderMemory()
-    const end = memory.load(body)
-    const json = new JsonWriter(memory, end, body.byteLength)
-    memory.exports.begin(memory.free, end)
+  constructor(
+    memory: DecoderMemory,
+    json: JsonWriter,
+    request: { hash: RequestHash; receivedAtMicros: Micros; budget: Budget },
+  ) {
     this.#memory = memory
     this.#json = json
+    this.#hash = request.hash
+    this.#budget = request.budget
     this.#records = new LogRecordReader(memory, json)
-    this.#assembler = new EventAssembler(this.#records, json, { body, receivedAtMicros, ...limits })
+    this.#assembler = new EventAssembler(this.#records, json, request)
   }
 
-  read(): DecodedRequest {
+  *read(): Decoding {
     const { exports } = this.#memory
+    const budget = this.#budget
+    const records = this.#records
+    const assembler = this.#assembler
+    let parts = 0
+    let yieldAtBytes = budget.heldBytes + STEP_BYTES
     for (let found = exports.next(); found !== END; found = exports.next()) {
-      if (found === RESOURCE) this.#addResource()
+      if (found === RECORD && records.read(assembler.record)) {
+        if (assembler.needsHash) yield* this.#hash.compute()
+        assembler.add()
+      } else if (found === RESOURCE) this.#addResource()
       else if (found === SCOPE) this.#addScope()
-      else this.#addRecord()
+      else {
+        if (!this.#hash.isKnown) yield* this.#hash.compute()
+        assembler.addUnread()
+      }
+      if (++parts < STEP_PARTS && budget.heldBytes < yieldAtBytes) continue
+      parts = 0
+      yieldAtBytes = budget.heldBytes + STEP_BYTES
+      yield
     }
-    return this.#assembler.result()
+    return assembler.result()
   }
 
   #addResource(): void {
     const json = this.#json
+    this.#budget.addContainer()
     this.#resourceFields = this.#originFields()
     this.#resource = writeResource(json, () => {
       json.position = this.#memory.exports.writeResourceAttributes(json.position) >>> 0
@@ -70,18 +119,14 @@ class RequestReader {
 
   #addScope(): void {
     const json = this.#json
+    this.#budget.addContainer()
     const fields = this.#originFields()
     const scope = writeScope(json, fields, () => {
       json.position = this.#memory.exports.writeScopeAttributes(json.position) >>> 0
     })
     const resource = this.#resource
-    this.#assembler.origin = resource || scope ? { resource, scope } : null
-    this.#assembler.originMembers = originMembers(this.#resourceFields, fields)
-  }
-
-  #addRecord(): void {
-    this.#records.read(this.#assembler.record)
-    this.#assembler.add()
+    const origin = resource || scope ? { resource, scope } : null
+    this.#assembler.setOrigin(origin, originMembers(this.#resourceFields, fields))
   }
 
   #originFields(): OriginFields {
@@ -98,6 +143,11 @@ class RequestReader {
   /** The text whose start and end stand in two words; empty for none. */
   #text(at: number): string {
     const { words } = this.#memory
-    return this.#memory.text(words[at]!, words[at + 1]!)
+    const [start, end] = [words[at]!, words[at + 1]!]
+    if (end - start > MAX_TEXT_BYTES)
+      throw new EventTooLargeError(
+        `a resource or scope has a text of ${end - start} bytes; at most ${MAX_TEXT_BYTES} can be stored`,
+      )
+    return this.#memory.text(start, end)
   }
 }

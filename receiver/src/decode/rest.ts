@@ -6,13 +6,8 @@ import {
   type Micros,
   parseJson,
 } from '@agentic-hooks/events'
-import {
-  DEFAULT_LIMITS,
-  type DecodedRequest,
-  type DecodeLimits,
-  TooManyRecordsError,
-  UndecodableError,
-} from './decoded-request.ts'
+import { Budget } from './budget.ts'
+import { type DecodedRequest, UndecodableError } from './decoded-request.ts'
 
 /** Whoever gets as many wrong has one mistake in all of them; listing each would only cost time. */
 const MAX_ERRORS = 100
@@ -22,8 +17,12 @@ const MAX_ERRORS = 100
  * @throws UndecodableError when the body is not JSON
  * @throws InvalidEventError that lists every wrong field
  */
-export function decodeRestEvent(body: Uint8Array, receivedAtMicros: Micros): DecodedRequest {
-  return decoded([decodeEvent(parseBody(body), '', receivedAtMicros)], receivedAtMicros, body)
+export function decodeRestEvent(
+  body: Uint8Array,
+  receivedAtMicros: Micros,
+  budget = Budget.of(body),
+): DecodedRequest {
+  return decoded([decodeEvent(parseBody(body), '', receivedAtMicros)], receivedAtMicros, budget)
 }
 
 /**
@@ -34,12 +33,12 @@ export function decodeRestEvent(body: Uint8Array, receivedAtMicros: Micros): Dec
 export function decodeRestBatch(
   body: Uint8Array,
   receivedAtMicros: Micros,
-  { maxRecords }: DecodeLimits = DEFAULT_LIMITS,
+  budget = Budget.of(body),
 ): DecodedRequest {
   const values = parseBody(body)
   if (!Array.isArray(values))
     throw new InvalidEventError([{ path: '', message: 'must be an array of events' }])
-  if (values.length > maxRecords) throw new TooManyRecordsError(maxRecords)
+  if (values.length > budget.maxParts) throw budget.tooManyParts()
   const events: EventRecord[] = []
   const errors: FieldError[] = []
   for (const [index, value] of values.entries()) {
@@ -52,11 +51,12 @@ export function decodeRestBatch(
     }
   }
   if (errors.length) throw new InvalidEventError(errors)
-  return decoded(events, receivedAtMicros, body)
+  return decoded(events, receivedAtMicros, budget)
 }
 
-function decoded(events: EventRecord[], receivedAtMicros: Micros, body: Uint8Array): DecodedRequest {
-  return { batch: { events, receivedAtMicros, byteLength: body.byteLength }, rejected: [] }
+function decoded(events: EventRecord[], receivedAtMicros: Micros, budget: Budget): DecodedRequest {
+  budget.addEvents(events)
+  return { batch: { events, receivedAtMicros, byteLength: budget.heldBytes }, rejected: [] }
 }
 
 /**

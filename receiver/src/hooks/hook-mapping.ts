@@ -6,6 +6,7 @@ import {
   isJsonObject,
   type Micros,
 } from '@agentic-hooks/events'
+import { Budget } from '../decode/budget.ts'
 import type { DecodedRequest } from '../decode/decoded-request.ts'
 import { parseBody } from '../decode/rest.ts'
 
@@ -31,7 +32,7 @@ export interface MappedEvent {
  * @throws InvalidEventError when it is no hook of that agent
  */
 export function decodeHook(mapping: HookMapping) {
-  return (body: Uint8Array, receivedAtMicros: Micros): DecodedRequest => {
+  return (body: Uint8Array, receivedAtMicros: Micros, budget = Budget.of(body)): DecodedRequest => {
     const payload = parseBody(body)
     if (!isJsonObject(payload)) {
       throw new InvalidEventError([
@@ -43,6 +44,7 @@ export function decodeHook(mapping: HookMapping) {
       .map(({ eventType, sessionId, data }) =>
         decodeEvent({ event_type: eventType, session_id: sessionId, data }, '', receivedAtMicros),
       )
-    return { batch: { events, receivedAtMicros, byteLength: body.byteLength }, rejected: [] }
+    budget.addEvents(events)
+    return { batch: { events, receivedAtMicros, byteLength: budget.heldBytes }, rejected: [] }
   }
 }

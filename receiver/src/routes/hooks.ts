@@ -1,5 +1,6 @@
 import type { ExportResult } from '@agentic-hooks/events'
 import { Router } from 'express'
+import { decodeAtOnce } from '../decode/at-once.ts'
 import { decodeHook } from '../hooks/hook-mapping.ts'
 import { HOOK_MAPPINGS } from '../hooks/hooks.ts'
 import type { Intake, Way } from '../intake.ts'
@@ -17,7 +18,7 @@ export function hookRoutes(intake: Intake, hookTimeoutMillis: number): Router {
       clientsRetry: false,
       storeWithinMillis: hookTimeoutMillis,
       accept: acceptJson,
-      decode: decodeHook(mapping),
+      decode: decodeAtOnce(decodeHook(mapping)),
       ...restAnswers,
       encodeResult,
     }

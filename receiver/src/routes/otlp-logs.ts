@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { decodeAtOnce } from '../decode/at-once.ts'
 import { decodeOtlpJson } from '../decode/otlp-json.ts'
-import { decodeOtlpProtobuf } from '../decode/otlp-protobuf.ts'
+import { readOtlpProtobuf } from '../decode/otlp-protobuf.ts'
 import { UnsupportedMediaError } from '../failures.ts'
 import type { Intake, Way } from '../intake.ts'
 import { mediaType } from '../media-type.ts'
@@ -18,7 +19,7 @@ const json: Way = {
   protocol: 'otlp_json',
   clientsRetry: true,
   accept,
-  decode: decodeOtlpJson,
+  decode: decodeAtOnce(decodeOtlpJson),
   ...jsonAnswers,
 }
 
@@ -26,7 +27,7 @@ const protobuf: Way = {
   protocol: 'otlp_protobuf',
   clientsRetry: true,
   accept,
-  decode: decodeOtlpProtobuf,
+  decode: readOtlpProtobuf,
   ...protobufAnswers,
 }
 

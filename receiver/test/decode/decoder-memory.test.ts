@@ -1,7 +1,8 @@
 import { Attribute, toHookEvent } from '@agentic-hooks/events'
 import { expect, it } from 'vitest'
+import { Budget } from '../../src/decode/budget.ts'
 import { UndecodableError } from '../../src/decode/decoded-request.ts'
-import { decoderMemory } from '../../src/decode/decoder-memory.ts'
+import { DecoderMemory } from '../../src/decode/decoder-memory.ts'
 import { decodeOtlpProtobuf } from '../../src/decode/otlp-protobuf.ts'
 import { encode, type LogRecord } from './reference.ts'
 
@@ -19,8 +20,8 @@ const inSession = (sessionId: string, text = '') => ({
   ],
 })
 
-function decode(body: Uint8Array) {
-  return decodeOtlpProtobuf(body, RECEIVED_AT_MICROS).batch.events.map(toHookEvent)
+function decode(body: Uint8Array, budget = Budget.of(body)) {
+  return decodeOtlpProtobuf(body, RECEIVED_AT_MICROS, budget).batch.events.map(toHookEvent)
 }
 
 it('keeps what a request brought as it is while others are decoded', () => {
@@ -35,10 +36,11 @@ it('keeps what a request brought as it is while others are decoded', () => {
 
 it('reads a text that is many times as long as JSON, and gives the memory for it back', () => {
   const text = '\u001f'.repeat(8 * MIB)
-  const [small, large] = decode(requestOf(inSession('small', 'a'), inSession('large', text)))
+  const body = requestOf(inSession('small', 'a'), inSession('large', text))
+  const [small, large] = decode(body, Budget.of(body, { maxEventBytes: 64 * MIB }))
   expect(small!.data).toEqual({ text: 'a' })
   expect(large!.data.text === text).toBe(true)
-  expect(decoderMemory().bytes.byteLength).toBeLessThan(MIB)
+  expect(DecoderMemory.take().bytes.byteLength).toBeLessThan(MIB)
 })
 
 it('reads many small records that are longer as JSON than as protobuf', () => {
@@ -78,5 +80,5 @@ it('reads a request after one that it refused halfway', () => {
 })
 
 it('refuses what takes more than 4 GiB as JSON', () => {
-  expect(() => decoderMemory().grow(2 ** 32 + 1)).toThrow('send it in several')
+  expect(() => new DecoderMemory().grow(2 ** 32 + 1)).toThrow('send it in several')
 })

@@ -1,6 +1,7 @@
 import { MAX_JSON_DEPTH, TOO_DEEP, toHookEvent } from '@agentic-hooks/events'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Budget } from '../../src/decode/budget.ts'
 import { TooManyRecordsError, UndecodableError } from '../../src/decode/decoded-request.ts'
 import { decodeOtlpJson } from '../../src/decode/otlp-json.ts'
 import { decodeOtlpProtobuf } from '../../src/decode/otlp-protobuf.ts'
@@ -234,12 +235,13 @@ it('keeps what it decoded when the request is overwritten', () => {
 })
 
 it('refuses more records than allowed, in both encodings, by an error of its own', () => {
-  const limits = { maxRecords: 2 }
   const body = field(1, field(2, field(2), field(2), field(2)))
   const json = Buffer.from('{"resourceLogs":[{"scopeLogs":[{"logRecords":[{},{},{}]}]}]}')
-  expect(() => decodeOtlpProtobuf(body, RECEIVED_AT_MICROS, limits)).toThrow(TooManyRecordsError)
-  expect(() => decodeOtlpJson(json, RECEIVED_AT_MICROS, limits)).toThrow(TooManyRecordsError)
-  expect(decodeOtlpProtobuf(body, RECEIVED_AT_MICROS, { maxRecords: 3 }).batch.events).toHaveLength(3)
+  const two = (body: Buffer) => Budget.of(body, { maxRecords: 2 })
+  expect(() => decodeOtlpProtobuf(body, RECEIVED_AT_MICROS, two(body))).toThrow(TooManyRecordsError)
+  expect(() => decodeOtlpJson(json, RECEIVED_AT_MICROS, two(json))).toThrow(TooManyRecordsError)
+  const three = Budget.of(body, { maxRecords: 3 })
+  expect(decodeOtlpProtobuf(body, RECEIVED_AT_MICROS, three).batch.events).toHaveLength(3)
 })
 
 it.each([

@@ -1,5 +1,6 @@
 import { writeTooDeep } from './host'
 import {
+  countValue,
   Json,
   reserve,
   separate,
@@ -44,7 +45,7 @@ const OPEN_OBJECT: u8 = 0x7b
 const CLOSE_OBJECT: u8 = 0x7d
 
 /** Set by the host, once. */
-export class Limits {
+export class Nesting {
   static maxDepth: u32 = 0
 }
 
@@ -80,6 +81,7 @@ function noteMirrored(): void {
 
 /** Writes `"key":value` of the entry that was read last, whose object lies in `depth - 1` others. */
 export function writeMember(depth: u32): void {
+  countValue()
   writeKey(Entry.keyStart, Entry.keyEnd)
   writeValue(depth)
 }
@@ -179,7 +181,7 @@ function writePart(start: usize, end: usize, depth: u32, kind: u32, written: usi
 /** Writes an ArrayValue or a KeyValueList, or adds to the one of that kind that was just written. */
 function writeList(tag: u32, end: usize, depth: u32, kind: u32): void {
   const isMap = tag === MAP_TAG
-  if (depth >= Limits.maxDepth) {
+  if (depth >= Nesting.maxDepth) {
     if (kind !== tag >> 3) {
       reserve(64)
       Json.position = writeTooDeep(Json.position)
@@ -209,6 +211,7 @@ function writeList(tag: u32, end: usize, depth: u32, kind: u32): void {
 }
 
 function writeElement(start: usize, end: usize, depth: u32): void {
+  countValue()
   separate()
   if (writePart(start, end, depth, NO_VALUE, Json.position) === NO_VALUE) writeLiteral('null')
 }

@@ -1,7 +1,13 @@
-// What the host gives: see src/decode/decoder.ts.
+// What the host gives: see src/decode/decoder-memory.ts.
 
 /** Throws an UndecodableError that says what is wrong at a position; each `%` in it stands for a value. */
 export declare function reject(what: string, first: f64, second: f64, position: usize): void
+
+/** Throws an EventTooLargeError: an event, a resource or a scope is larger than it may be. */
+export declare function rejectTooLarge(): void
+
+/** Throws a TooManyRecordsError. */
+export declare function rejectTooMany(): void
 
 /** Makes the memory reach to `end`, or rejects the request. */
 export declare function grow(end: f64): void

@@ -1,8 +1,9 @@
-import { Limits, Mirrored } from './any-value'
+import { Mirrored, Nesting } from './any-value'
 import { Known, record, texts } from './log-record'
 import { clearNames, KNOWN_ATTRIBUTES, MIRRORED_KEYS } from './names'
 import { origin } from './request'
 
+export { moveJson } from './json'
 export { findBodyText, isMirrored, writeBody, writeData, writeKnown, writeRest } from './log-record'
 export { addName } from './names'
 export { begin, next, writeResourceAttributes, writeScopeAttributes } from './request'
@@ -17,7 +18,7 @@ export const mirroredKeys = MIRRORED_KEYS
 export const free = __heap_base
 
 export function configure(maxDepth: u32, knownTexts: i32, keysMirrored: i32): void {
-  Limits.maxDepth = maxDepth
+  Nesting.maxDepth = maxDepth
   Known.texts = knownTexts
   Mirrored.keys = keysMirrored
 }

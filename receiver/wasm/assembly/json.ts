@@ -1,4 +1,5 @@
-import { grow, writeDouble } from './host'
+import { grow, rejectTooLarge, writeDouble } from './host'
+import { Limits, VALUE_BYTES } from './limits'
 
 const QUOTE: u8 = 0x22
 const COMMA: u8 = 0x2c
@@ -13,6 +14,8 @@ const BLOCK_BYTES: usize = 16
 const MARGIN_BYTES: usize = 32
 /** The most that one byte of text takes: `\u001f`. */
 const ESCAPE_BYTES: usize = 6
+/** Of characters that are not plain, as many bytes are made room for at once. */
+const RUN_BYTES: usize = 64
 const REPLACEMENT_CHARACTER: u32 = 0xbdbfef
 /** Every integer below is a double and has as a double the same text. */
 const MAX_SAFE_INTEGER: f64 = 9007199254740991
@@ -20,19 +23,55 @@ const MAX_SAFE_INTEGER: f64 = 9007199254740991
 /** JSON is written here, and what lies behind it is free. */
 export class Json {
   static position: usize = 0
-  /** The end of the memory, as far as it was seen. */
-  static limit: usize = 0
+  /** What needs no call: the end of the memory as far as it was seen, or of what may be written. */
+  static limit: u64 = 0
+  /** Where the JSON of an event, a resource or a scope has to end. */
+  static end: u64 = 0
 }
 
-/** Has room for so many bytes; beyond 4 GiB the host rejects the request. */
+/** An event, a resource or a scope follows: all of its JSON together has a limit, from where it begins. */
+export function beginPart(): void {
+  Json.end = 0
+}
+
+/** Goes on to write at a position, as the host says: it writes, too. */
+export function writeAt(position: usize): void {
+  Json.position = position
+  if (Json.end > 0) return
+  Json.end = <u64>position + Limits.maxEventBytes
+  setLimit()
+}
+
+/** The host has moved what it goes on with towards the start. */
+export function moveJson(bytes: usize): void {
+  if (Json.end === 0) return
+  Json.end -= bytes
+  setLimit()
+}
+
+function setLimit(): void {
+  Json.limit = min((<u64>memory.size()) << 16, Json.end)
+}
+
+/** Has room for so many bytes; beyond the end the host rejects what is being written. */
 export function reserve(bytes: usize): void {
   const end = <u64>Json.position + bytes
   if (end > Json.limit) makeRoom(end)
 }
 
 function makeRoom(end: u64): void {
+  if (end > Json.end) {
+    rejectTooLarge()
+    unreachable()
+  }
   grow(<f64>end)
-  Json.limit = (<usize>memory.size()) << 16
+  setLimit()
+}
+
+/** Counts a value. */
+export function countValue(): void {
+  Json.end -= VALUE_BYTES
+  if (Json.limit > Json.end) Json.limit = Json.end
 }
 
 export function writeByte(byte: u8): void {
@@ -101,11 +140,15 @@ function writeText(start: usize, end: usize): void {
 /** Writes the characters that are not plain, from the first one on, and returns where the others begin. */
 function writeSpecial(start: usize, end: usize): usize {
   let from = start
+  let runEnd = start
   while (from < end) {
     const byte = load<u8>(from)
     if (byte >= 0x20 && byte < 0x80 && byte !== QUOTE && byte !== BACKSLASH) break
-    // An escape takes more than the byte that was reserved for its character.
-    reserve(end - from + ESCAPE_BYTES + MARGIN_BYTES)
+    if (from >= runEnd) {
+      // An escape takes more than the byte that was reserved for its character.
+      runEnd = min(from + RUN_BYTES, end)
+      reserve((runEnd - from) * ESCAPE_BYTES + (end - runEnd) + MARGIN_BYTES)
+    }
     if (byte < 0x80) {
       writeEscape(byte)
       from++

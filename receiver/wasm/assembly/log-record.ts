@@ -1,6 +1,7 @@
 import { MAP, mirroredEnd, mirroredStart, NO_VALUE, writeMember, writeValue } from './any-value'
-import { Json, separate, writeLiteral } from './json'
+import { beginPart, Json, separate, writeAt, writeLiteral } from './json'
 import { Entry, findText, isText, readEntry } from './key-value'
+import { Limits, VALUE_BYTES } from './limits'
 import { indexOfName, isLowerCaseUuid, KNOWN_ATTRIBUTES } from './names'
 import { slotOf } from './text-cache'
 import { readFixed, readLength, readTag, readVarint, skip, Wire } from './wire'
@@ -86,15 +87,21 @@ let bodyStart: usize = 0
 let bodyEnd: usize = 0
 let bodyParts: u32 = 0
 
-/** Reads the message between the wire's position and `end`, to where the position is left. */
-export function readLogRecord(end: usize): void {
+/**
+ * Reads the message between the wire's position and `end`, to where the position is left; false when it is larger than
+ * an event may be.
+ */
+export function readLogRecord(end: usize): bool {
+  let left = <i64>Limits.maxEventBytes - (end - Wire.position)
+  beginPart()
   clearRecord()
   setText(SEVERITY_TEXT, 0, 0)
   setText(EVENT_NAME, 0, 0)
   recordStart = Wire.position
   recordEnd = end
   bodyParts = 0
-  while (Wire.position < end) {
+  while (left >= 0 && Wire.position < end) {
+    left -= VALUE_BYTES
     const tag = readTag(end)
     switch (tag) {
       case ATTRIBUTE_TAG: {
@@ -140,7 +147,10 @@ export function readLogRecord(end: usize): void {
         skip(tag, end, LOG_RECORD_FIELDS)
     }
   }
+  Wire.position = end
+  if (left < 0) return false
   findSlots()
+  return true
 }
 
 function clearRecord(): void {
@@ -213,7 +223,7 @@ function readKnown(key: i32): void {
 
 /** Writes `"key":value` of a known attribute into the object that is open at `at`; returns the end of that. */
 export function writeKnown(key: i32, at: usize): usize {
-  Json.position = at
+  writeAt(at)
   readKnown(key)
   writeMember(1)
   return Json.position
@@ -221,7 +231,7 @@ export function writeKnown(key: i32, at: usize): usize {
 
 /** Writes all attributes that are not known into the object that is open at `at`; returns the end of that. */
 export function writeRest(at: usize): usize {
-  Json.position = at
+  writeAt(at)
   Wire.position = recordStart
   while (Wire.position < recordEnd) {
     const tag = readTag(recordEnd)
@@ -239,7 +249,7 @@ export function writeRest(at: usize): usize {
 
 /** Writes the value of a known attribute that is a map, as a payload of its own; returns 0 for any other. */
 export function writeData(key: i32, at: usize): usize {
-  Json.position = at
+  writeAt(at)
   readKnown(key)
   return writeValue(0) === MAP ? Json.position : 0
 }
@@ -274,7 +284,7 @@ export function findBodyText(): bool {
 /** Writes `"body":value` into the object that is open at `at`; returns 0 when the record has no body. */
 export function writeBody(at: usize): usize {
   if (!readBody()) return 0
-  Json.position = at
+  writeAt(at)
   separate()
   writeLiteral('"body":')
   return writeValue(1) !== NO_VALUE ? Json.position : 0

@@ -1,6 +1,8 @@
 import { writeMember } from './any-value'
-import { Json } from './json'
+import { rejectTooLarge, rejectTooMany } from './host'
+import { beginPart, Json, writeAt } from './json'
 import { readEntry } from './key-value'
+import { Limits, VALUE_BYTES } from './limits'
 import { readLogRecord } from './log-record'
 import { readLength, readTag, readVarint, skip, Wire } from './wire'
 
@@ -33,6 +35,7 @@ const END: i32 = 0
 const RESOURCE: i32 = 1
 const SCOPE: i32 = 2
 const RECORD: i32 = 3
+const LARGE_RECORD: i32 = 4
 
 /** What a resource or a scope says besides its attributes. A text is where it starts and ends, both 0 for none. */
 @unmanaged
@@ -44,6 +47,8 @@ class Origin {
   versionEnd: usize
   schemaUrlStart: usize
   schemaUrlEnd: usize
+  /** Scopes of the resource, or records of the scope. */
+  parts: u32
 }
 
 export const origin = changetype<Origin>(memory.data(offsetof<Origin>()))
@@ -54,9 +59,14 @@ let resourceLogsStart: usize = 0
 let resourceLogsEnd: usize = 0
 let scopeLogsStart: usize = 0
 let scopeLogsEnd: usize = 0
+/** Of a resource, a scope or, between them, the request: the size of all but its parts. */
+let ownBytes: u64 = 0
 
 /** Begins with the ExportLogsServiceRequest between two positions. */
-export function begin(start: usize, end: usize): void {
+export function begin(start: usize, end: usize, maxEventBytes: u32, maxParts: u32): void {
+  Limits.maxEventBytes = maxEventBytes
+  Limits.maxParts = maxParts
+  ownBytes = 0
   position = start
   requestEnd = end
   resourceLogsEnd = start
@@ -78,8 +88,7 @@ function find(): i32 {
   while (Wire.position < scopeLogsEnd) {
     const tag = readTag(scopeLogsEnd)
     if (tag === LOG_RECORD_TAG) {
-      readLogRecord(readLength(scopeLogsEnd))
-      return RECORD
+      return readLogRecord(readLength(scopeLogsEnd)) ? RECORD : LARGE_RECORD
     }
     skip(tag, scopeLogsEnd, NO_FIELDS)
   }
@@ -97,7 +106,9 @@ function find(): i32 {
       readResourceLogs(readLength(requestEnd))
       return RESOURCE
     }
+    const start = Wire.position
     skip(tag, requestEnd, REQUEST_FIELDS)
+    countOwn(start)
   }
   return END
 }
@@ -109,17 +120,25 @@ function readResourceLogs(end: usize): void {
   resourceLogsEnd = end
   while (Wire.position < end) {
     const tag = readTag(end)
+    if (tag === SCOPE_LOGS_TAG) {
+      Wire.position = readLength(end)
+      countPart()
+      continue
+    }
+    const start = Wire.position
     if (tag === RESOURCE_TAG) readResource(readLength(end))
-    else if (tag === SCOPE_LOGS_TAG) Wire.position = readLength(end)
     else if (tag === SCHEMA_URL_TAG) readSchemaUrl(end)
     else skip(tag, end, RESOURCE_LOGS_FIELDS)
+    countOwn(start)
   }
+  ownBytes = 0
   Wire.position = resourceLogsStart
   scopeLogsEnd = resourceLogsStart
 }
 
 function readResource(end: usize): void {
   while (Wire.position < end) {
+    countField()
     const tag = readTag(end)
     if (tag === RESOURCE_ATTRIBUTE_TAG) Wire.position = readLength(end)
     else if (tag === RESOURCE_DROPPED_TAG) origin.droppedAttributesCount = <u32>readVarint(end)
@@ -134,16 +153,24 @@ function readScopeLogs(end: usize): void {
   scopeLogsEnd = end
   while (Wire.position < end) {
     const tag = readTag(end)
-    if (tag === LOG_RECORD_TAG) Wire.position = readLength(end)
-    else if (tag === SCOPE_TAG) readScope(readLength(end))
+    if (tag === LOG_RECORD_TAG) {
+      Wire.position = readLength(end)
+      countPart()
+      continue
+    }
+    const start = Wire.position
+    if (tag === SCOPE_TAG) readScope(readLength(end))
     else if (tag === SCHEMA_URL_TAG) readSchemaUrl(end)
     else skip(tag, end, SCOPE_LOGS_FIELDS)
+    countOwn(start)
   }
+  ownBytes = 0
   Wire.position = scopeLogsStart
 }
 
 function readScope(end: usize): void {
   while (Wire.position < end) {
+    countField()
     const tag = readTag(end)
     if (tag === SCOPE_NAME_TAG) {
       origin.nameEnd = readLength(end)
@@ -167,6 +194,23 @@ function readSchemaUrl(end: usize): void {
 
 function clearOrigin(): void {
   memory.fill(changetype<usize>(origin), 0, offsetof<Origin>())
+  ownBytes = 0
+  beginPart()
+}
+
+function countPart(): void {
+  if (++origin.parts > Limits.maxParts) rejectTooMany()
+}
+
+/** Counts a field that is none of the parts, from its start to the wire's position. */
+function countOwn(start: usize): void {
+  ownBytes += Wire.position - start
+  countField()
+}
+
+function countField(): void {
+  ownBytes += VALUE_BYTES
+  if (ownBytes > Limits.maxEventBytes) rejectTooLarge()
 }
 
 /** Writes the attributes of the resource that was found into the object that is open at `at`; returns their end. */
@@ -181,7 +225,7 @@ export function writeScopeAttributes(at: usize): usize {
 
 /** Writes the attributes in all the parts of a message that lie between two positions. */
 function writeAttributes(start: usize, end: usize, partTag: u32, attributeTag: u32, at: usize): usize {
-  Json.position = at
+  writeAt(at)
   Wire.position = start
   while (Wire.position < end) {
     const tag = readTag(end)

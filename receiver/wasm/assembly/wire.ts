@@ -1,4 +1,5 @@
-import { reject } from './host'
+import { reject, rejectTooLarge } from './host'
+import { Limits } from './limits'
 
 const VARINT: u32 = 0
 const FIXED64: u32 = 1
@@ -107,7 +108,9 @@ function skipValue(tag: u32, end: usize): void {
 function skipGroup(field: u32, end: usize): void {
   store<u32>(openGroups, field)
   let depth: u32 = 1
+  const start = Wire.position
   while (depth > 0) {
+    if (Wire.position - start > Limits.maxEventBytes) rejectTooLarge()
     if (Wire.position >= end) fail('cut off inside a group')
     const tag = readTag(end)
     if ((tag & 7) === START_GROUP) {
