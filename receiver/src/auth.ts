@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
 import { ConfigError } from './config.ts'
 import { UnauthorizedError } from './failures.ts'
+import { TOKEN, TOKEN_RULE } from './option-kinds.ts'
 
 const FILE_POLL_MILLIS = 1_000
 
@@ -13,18 +14,23 @@ export class Authenticator {
   readonly #file: string | undefined
   #digests: readonly Buffer[]
 
-  /** @throws ConfigError when the file cannot be read */
+  /** @throws ConfigError when the file cannot be read, or holds no token, or one that no client can send */
   constructor(tokens: readonly string[], file: string | undefined, log: Logger) {
     this.#given = tokens.map(digest)
     this.#file = file
     this.#digests = this.#given
     if (file === undefined) return
-    this.#read(file)
+    if (this.#read(file) === 0) {
+      throw new ConfigError(
+        `AUTH_TOKENS_FILE (${JSON.stringify(file)}) holds no token; write one per line, or unset AUTH_TOKENS_FILE`,
+      )
+    }
     // Polled, because the files of mounted secrets are replaced by links and never change themselves.
     watchFile(file, { interval: FILE_POLL_MILLIS, persistent: false }, () => {
       try {
-        this.#read(file)
-        log.info({ file, tokens: this.#digests.length }, 'tokens read again')
+        const tokens = this.#read(file)
+        if (tokens > 0) log.info({ file, tokens }, 'tokens read again')
+        else log.warn({ file }, 'the file of tokens holds none any more; it lets nobody in')
       } catch (error) {
         log.error({ err: error, file }, 'tokens could not be read again; the old ones stay valid')
       }
@@ -55,15 +61,27 @@ export class Authenticator {
     if (this.#file !== undefined) unwatchFile(this.#file)
   }
 
-  #read(file: string): void {
+  /** @returns how many tokens the file holds */
+  #read(file: string): number {
     let lines: string[]
     try {
       lines = readFileSync(file, 'utf8').split('\n')
     } catch (error) {
       throw new ConfigError(`AUTH_TOKENS_FILE cannot be read: ${(error as Error).message}`, { cause: error })
     }
-    const tokens = lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'))
+    const tokens: string[] = []
+    for (const [index, line] of lines.entries()) {
+      const token = line.trim()
+      if (token === '' || token.startsWith('#')) continue
+      if (!TOKEN.test(token)) {
+        throw new ConfigError(
+          `line ${index + 1} of AUTH_TOKENS_FILE (${JSON.stringify(file)}) is not a token; a token is ${TOKEN_RULE}`,
+        )
+      }
+      tokens.push(token)
+    }
     this.#digests = [...this.#given, ...tokens.map(digest)]
+    return tokens.length
   }
 }
 

@@ -10,6 +10,7 @@ import {
   port,
   ports,
   text,
+  tokens,
 } from './option-kinds.ts'
 
 export interface Option<T = unknown> {
@@ -93,14 +94,14 @@ export const OPTIONS = {
   },
   authTokens: {
     group: 'Security',
-    kind: list('TOKEN,...'),
+    kind: tokens,
     secret: true,
-    help: 'Bearer tokens. With any, every request but /health must carry one.',
+    help: 'Bearer tokens. With any, every request but /health must carry one. A list of none stops the start.',
   },
   authTokensFile: {
     group: 'Security',
     kind: text('FILE'),
-    help: 'More of them, one a line, # for comments; a changed file is read again within seconds.',
+    help: 'More of them, one per line, # for comments; a changed file is read again within seconds. A file of none stops the start.',
   },
   tlsCertFile: {
     group: 'Security',

@@ -24,9 +24,22 @@ export function oneOf<const T extends string>(values: readonly T[]): Kind<T> {
 export function list(placeholder: string): Kind<readonly string[]> {
   return {
     placeholder,
-    allowed: 'a list separated by commas',
-    parse: (value) => splitList(value),
+    allowed: 'a list separated by commas, of at least one item',
+    parse: (value) => nonEmpty(splitList(value)),
   }
+}
+
+export const TOKEN = /^[!#-&(-~]+$/
+export const TOKEN_RULE = 'visible ASCII characters without blanks and quotes'
+
+/** Not an empty set: `,` is two variables that are not set, joined, and must not open the door. */
+export const tokens: Kind<readonly string[]> = {
+  placeholder: 'TOKEN,...',
+  allowed: `one or several tokens separated by commas, each of ${TOKEN_RULE}; unset it to have none`,
+  parse(value) {
+    const items = splitList(value)
+    return items.every((token) => TOKEN.test(token)) ? nonEmpty(items) : undefined
+  },
 }
 
 export function integer(placeholder: string, min: number, max: number): Kind<number> {
@@ -44,7 +57,7 @@ export const ports: Kind<readonly number[]> = {
   allowed: 'one or several integers from 0 to 65535, separated by commas',
   parse(value) {
     const parsed = splitList(value).map(port.parse)
-    return parsed.length && parsed.every((one) => one !== undefined) ? parsed : undefined
+    return parsed.every((one) => one !== undefined) ? nonEmpty(parsed) : undefined
   },
 }
 
@@ -78,7 +91,8 @@ export const exporterList: Kind<readonly ExporterSpec[]> = {
   placeholder: 'LIST',
   allowed: 'package names separated by commas, or a JSON array of names and {"package", "options"} objects',
   parse(value) {
-    if (!value.trimStart().startsWith('[')) return splitList(value).map((name) => ({ package: name }))
+    if (!value.trimStart().startsWith('['))
+      return nonEmpty(splitList(value).map((name) => ({ package: name })))
     let entries: unknown
     try {
       entries = JSON.parse(value)
@@ -86,7 +100,7 @@ export const exporterList: Kind<readonly ExporterSpec[]> = {
       return undefined
     }
     const specs = Array.isArray(entries) ? entries.map(toExporterSpec) : []
-    return specs.length && specs.every((spec) => spec !== undefined) ? specs : undefined
+    return specs.every((spec) => spec !== undefined) ? nonEmpty(specs) : undefined
   },
 }
 
@@ -105,6 +119,10 @@ function splitList(value: string): string[] {
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '')
+}
+
+function nonEmpty<T>(items: readonly T[]): readonly T[] | undefined {
+  return items.length > 0 ? items : undefined
 }
 
 function inRange(value: number, min: number, max: number): number | undefined {

@@ -86,11 +86,32 @@ describe('bearer tokens', () => {
     expect(await statusOf(receiver.url)).toBe(401)
   })
 
-  it('lets nobody in with an empty file', async () => {
+  it('lets nobody in once its file was emptied', async () => {
     const file = join(directory, 'tokens')
-    await writeFile(file, '# none yet\n')
+    await writeFile(file, 'first\n')
     await using receiver = await startTestReceiver([new SinkExporter()], { AUTH_TOKENS_FILE: file })
-    expect(await statusOf(receiver.url, 'Bearer x')).toBe(401)
+    await writeFile(file, '# none any more\n')
+    await vi.waitFor(async () => expect(await statusOf(receiver.url, 'Bearer first')).toBe(401), 10_000)
+    expect(await statusOf(receiver.url)).toBe(401)
+  })
+
+  it.each([
+    ['is empty', '', 'holds no token'],
+    ['holds comments only', '\uFEFF# none yet\r\n \n', 'holds no token'],
+    [
+      'holds a token with a blank, which no client can send',
+      'first\nse cret\n',
+      'line 2 of AUTH_TOKENS_FILE',
+    ],
+    ['holds a token in quotes', '"first"\n', 'line 1 of AUTH_TOKENS_FILE'],
+  ])('does not start where the file %s, with other tokens or without', async (_, content, message) => {
+    const file = join(directory, 'tokens')
+    await writeFile(file, content)
+    for (const env of [{ AUTH_TOKENS_FILE: file }, { AUTH_TOKENS_FILE: file, AUTH_TOKENS: 'one' }]) {
+      const started = startTestReceiver([new SinkExporter()], env)
+      await expect(started).rejects.toThrow(message)
+      await expect(started).rejects.not.toThrow('cret')
+    }
   })
 
   it('does not start without the file', async () => {

@@ -61,6 +61,15 @@ describe('readConfig', () => {
     [{ EXPORT_RETRY_MILLIS: '1.5' }, 'EXPORT_RETRY_MILLIS is "1.5"; it must be milliseconds'],
     [{ EXPORTERS: '[{"name":"x"}]' }, 'EXPORTERS is not allowed; it must be package names'],
     [{ EXPORTERS: '["x"' }, 'EXPORTERS is not allowed; it must be package names'],
+    [{ EXPORTERS: ' , ' }, 'EXPORTERS is not allowed; it must be package names'],
+    [{ EXPORTERS: '[]' }, 'EXPORTERS is not allowed; it must be package names'],
+    [{ CORS_ORIGINS: ',' }, 'CORS_ORIGINS is ","; it must be a list'],
+    [{ AUTH_TOKENS: ',' }, 'AUTH_TOKENS is not allowed; it must be one or several tokens'],
+    [{ AUTH_TOKENS: ' , ,' }, 'AUTH_TOKENS is not allowed; it must be one or several tokens'],
+    [{ AUTH_TOKENS: '\t' }, 'AUTH_TOKENS is not allowed; it must be one or several tokens'],
+    [{ AUTH_TOKENS: '""' }, 'AUTH_TOKENS is not allowed; it must be one or several tokens'],
+    [{ AUTH_TOKENS: 'one,se cret' }, 'each of visible ASCII characters without blanks and quotes'],
+    [{ AUTH_TOKENS: 'gehe\u00efm' }, 'each of visible ASCII characters without blanks and quotes'],
   ])('refuses %j and says what is allowed', (environment, message) => {
     expect(() => readConfig(environment)).toThrow(ConfigError)
     expect(() => readConfig(environment)).toThrow(message)
