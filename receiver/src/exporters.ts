@@ -52,7 +52,7 @@ function withDefaultOptions(
 
 /**
  * The exporters that the configuration names, not started.
- * @throws Error that names the package and what is wrong with it
+ * @throws ConfigError that names the package and what is wrong with it, or with its options
  */
 export async function loadExporters(config: Config, log: Logger): Promise<Exporter[]> {
   const exporters = await Promise.all(exporterSpecs(config, log).map((spec) => loadExporter(spec)))
@@ -75,14 +75,18 @@ export function withSpools(exporters: readonly Exporter[], config: Config, logge
 /**
  * Imports the exporter's package, looked up from the working directory and then from the receiver itself, so
  * that a third party's is installed beside the application and not into the receiver.
- * @throws Error that names the package and what is wrong with it
+ * @throws ConfigError that names the package and what is wrong with it, or with its options
  */
 export async function loadExporter(spec: ExporterSpec, directory = process.cwd()): Promise<Exporter> {
   const module = await importFromEither(spec.package, directory)
   if (typeof module.createExporter !== 'function') {
-    throw new Error(`exporter ${spec.package} exports no function createExporter(options)`)
+    throw new ConfigError(`exporter ${spec.package} exports no function createExporter(options)`)
   }
-  return (module.createExporter as CreateExporter)(spec.options ?? {})
+  try {
+    return (module.createExporter as CreateExporter)(spec.options ?? {})
+  } catch (error) {
+    throw new ConfigError(error instanceof Error ? error.message : String(error), { cause: error })
+  }
 }
 
 async function importFromEither(name: string, directory: string): Promise<Record<string, unknown>> {
@@ -97,7 +101,7 @@ async function importFromEither(name: string, directory: string): Promise<Record
       failure = error
     }
   }
-  throw new Error(`exporter ${name} is not installed: run npm install ${name} in ${directory}`, {
+  throw new ConfigError(`exporter ${name} is not installed: run npm install ${name} in ${directory}`, {
     cause: failure,
   })
 }

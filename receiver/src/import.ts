@@ -179,8 +179,10 @@ class Importer {
         return await this.#exporter.export(batch, signal)
       } catch (error) {
         if (isPermanentExportError(error)) return rejectedWhole(lines, error.message)
-        if (performance.now() + delayMillis > giveUpAt) throw error
-        await sleep(delayMillis)
+        const { signal: stopSignal } = this.#options
+        if (stopSignal.aborted || performance.now() + delayMillis > giveUpAt) throw error
+        await sleep(delayMillis, undefined, { signal: stopSignal }).catch(() => {})
+        if (stopSignal.aborted) throw error
       }
     }
   }

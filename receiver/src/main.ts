@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
 import pino, { type Logger } from 'pino'
-import type { Command } from './commands/command.ts'
+import { type Command, Stopped } from './commands/command.ts'
 import { importCommand } from './commands/import.ts'
 import { migrate } from './commands/migrate.ts'
 import { serve } from './commands/serve.ts'
 import { ConfigError, OPTION_FLAGS, readConfig } from './config.ts'
 import { stopOnDefect } from './defects.ts'
 import { helpText } from './help.ts'
+import { describeFailure } from './start-errors.ts'
 import { VERSION } from './version.ts'
 
 /*
@@ -43,10 +44,19 @@ async function main(args: readonly string[]): Promise<void> {
   try {
     await command.run({ config, flags, operands, log, stopSignal: stopSignal(log) })
   } catch (error) {
-    if (error instanceof ConfigError) throw error
-    log.fatal({ err: error }, `${command.name} failed`)
-    process.exitCode = EXIT_FAILURE
+    log.debug({ err: error }, `${command.name} failed`)
+    const advice = error instanceof Stopped && command.name !== 'serve' ? '; run it again to finish' : ''
+    fail(error, `${command.name}: ${describeFailure(error)}${advice}`)
   }
+}
+
+/** A line for the person at the terminal and, by the exit code, what a supervisor needs to know. */
+function fail(error: unknown, line: string): void {
+  process.stderr.write(`agentic-hooks-receiver: ${line}\n`)
+  process.exitCode =
+    error instanceof Stopped ? error.exitCode : error instanceof ConfigError ? EXIT_USAGE : EXIT_FAILURE
+  // What a command that was stopped still waits for would hold the process.
+  if (error instanceof Stopped) process.exit()
 }
 
 function parse(command: Command, args: readonly string[]) {
@@ -93,16 +103,21 @@ function stopSignal(log: Logger): AbortSignal {
   ] as const) {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(exitCode)
-      controller.abort()
+      controller.abort(new Stopped(name, exitCode))
     })
   }
   return controller.signal
 }
 
+// The reader of what is printed may have seen enough, as `head` has.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}
+
 try {
   await main(process.argv.slice(2))
 } catch (error) {
-  if (!(error instanceof ConfigError)) throw error
-  process.stderr.write(`agentic-hooks-receiver: ${error.message}\n`)
-  process.exitCode = EXIT_USAGE
+  fail(error, describeFailure(error))
 }

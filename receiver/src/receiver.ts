@@ -11,6 +11,10 @@ import { Pipeline } from './pipeline.ts'
 import { RateLimit } from './rate-limit.ts'
 import { Server } from './server.ts'
 import { shutDown } from './shutdown.ts'
+import { settlesWithin, unlessAborted } from './timeout.ts'
+
+/** Exporters that are told to stop while they start have accepted nothing, so little is worth waiting for. */
+const STOP_AT_START_MILLIS = 1_000
 
 export interface Receiver {
   /** Where it listens; the first is that of the first port. */
@@ -26,12 +30,15 @@ export interface Receiver {
 
 /**
  * Starts the exporters, then listens. The receiver shuts the exporters down, also when it cannot start.
+ * @param stopSignal ends a start that is under way within a second; later it is the caller who calls `close`
  * @throws ConfigError when a file named in the configuration cannot be used
+ * @throws the reason of `stopSignal`
  */
 export async function startReceiver(
   config: Config,
   exporters: readonly Exporter[],
   log: Logger,
+  stopSignal: AbortSignal = new AbortController().signal,
 ): Promise<Receiver> {
   const names = exporters.map(({ name }) => name)
   const admission = new Admission(config.maxBytesInFlight)
@@ -53,13 +60,14 @@ export async function startReceiver(
     return closed.finally(() => authenticator.close())
   }
   try {
-    await Promise.all(exporters.map((exporter) => exporter.start()))
+    await unlessAborted(Promise.all(exporters.map((exporter) => exporter.start())), stopSignal)
     const listening = servers.map((server, index) => server.listen(config.port[index]!, config.host))
     const urls = await Promise.all(listening)
     const adminUrl = (await adminServer?.listen(config.adminPort!, config.adminHost)) ?? null
     return { urls, adminUrl, close }
   } catch (error) {
-    await close().catch((closeError) => log.error({ err: closeError }, 'could not clean up'))
+    const closing = close().catch((closeError) => log.error({ err: closeError }, 'could not clean up'))
+    await (stopSignal.aborted ? settlesWithin(closing, STOP_AT_START_MILLIS) : closing)
     throw error
   }
 }

@@ -22,3 +22,19 @@ export function settlesWithin(promise: Promise<unknown>, millis: number): Promis
   )
   return withTimeout(settled, millis, () => new Error()).catch(() => false)
 }
+
+/**
+ * The promise's result, unless the signal comes first.
+ * @throws the promise's error, or the signal's reason
+ */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = () => reject(signal.reason)
+  signal.addEventListener('abort', abort)
+  if (signal.aborted) abort()
+  try {
+    return await Promise.race([aborted, promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

@@ -107,8 +107,9 @@ describe('bearer tokens', () => {
   ])('does not start where the file %s, with other tokens or without', async (_, content, message) => {
     const file = join(directory, 'tokens')
     await writeFile(file, content)
-    for (const env of [{ AUTH_TOKENS_FILE: file }, { AUTH_TOKENS_FILE: file, AUTH_TOKENS: 'one' }]) {
-      const started = startTestReceiver([new SinkExporter()], env)
+    const environments: Record<string, string>[] = [{}, { AUTH_TOKENS: 'one' }]
+    for (const env of environments) {
+      const started = startTestReceiver([new SinkExporter()], { AUTH_TOKENS_FILE: file, ...env })
       await expect(started).rejects.toThrow(message)
       await expect(started).rejects.not.toThrow('cret')
     }

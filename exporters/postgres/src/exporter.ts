@@ -20,6 +20,8 @@ import { Reader } from './reader.ts'
 import { remedyOf } from './sqlstate.ts'
 
 const START_RETRY_MILLIS = 250
+/** A start that waits says so at once, and then so often. */
+const START_REPORT_MILLIS = 5_000
 
 /**
  * Stores events in PostgreSQL, each exactly once.
@@ -43,12 +45,14 @@ export class PostgresExporter implements Exporter, EventReader {
   }
 
   /**
-   * Waits up to `startTimeoutMillis` for a server that is not there yet.
+   * Waits up to `startTimeoutMillis` for a server that is not there yet, and logs what it waits for.
    * @throws UnavailableError when it stays away, or refuses this configuration
    */
   async start(): Promise<void> {
     const { signal } = this.#closing
-    const deadline = Date.now() + this.#options.startTimeoutMillis
+    const { startTimeoutMillis, logger } = this.#options
+    const deadline = performance.now() + startTimeoutMillis
+    let saidAt = -Infinity
     for (;;) {
       try {
         signal.throwIfAborted()
@@ -57,8 +61,17 @@ export class PostgresExporter implements Exporter, EventReader {
         if (this.#options.manageSchema) this.#maintenance.start()
         return
       } catch (error) {
-        const isFinal = signal.aborted || remedyOf(error) === 'configuration' || Date.now() >= deadline
-        if (isFinal) throw UnavailableError.from(error)
+        const isFinal = signal.aborted || remedyOf(error) === 'configuration' || performance.now() >= deadline
+        const failure = UnavailableError.from(error)
+        if (isFinal) throw failure
+        if (performance.now() - saidAt >= START_REPORT_MILLIS) {
+          saidAt = performance.now()
+          const leftMillis = Math.round(deadline - saidAt)
+          logger.warn(
+            { reason: failure.message, leftMillis, startTimeoutMillis },
+            'waiting for PostgreSQL to start',
+          )
+        }
       }
       await delay(START_RETRY_MILLIS, undefined, { signal }).catch(() => {})
     }

@@ -6,6 +6,7 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -212,7 +213,11 @@ describe('files', () => {
       'notes.txt',
       'events.jsonl',
     ]
-    for (const name of names) writeFileSync(join(spool, name), line)
+    for (const name of names) {
+      writeFileSync(join(spool, name), line)
+      // By the clock of this process, which need not be that of the kernel.
+      utimesSync(join(spool, name), new Date(), new Date())
+    }
     await clientOf().close()
     expect(readdirSync(spool).sort()).toEqual(names.sort())
     expect(server.stored).toEqual([])

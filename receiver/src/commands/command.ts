@@ -13,7 +13,10 @@ export interface Command {
   readonly takesOperands?: true
   /** Flags beside the options of config.ts. */
   readonly flags: NonNullable<ParseArgsConfig['options']>
-  /** Resolves when it is done; a long-running command then ends by `stopSignal`. */
+  /**
+   * Resolves when it is done; a long-running command then ends by `stopSignal`.
+   * @throws Stopped when that one came before it was done
+   */
   run(invocation: Invocation): Promise<void>
 }
 
@@ -23,6 +26,18 @@ export interface Invocation {
   readonly flags: Readonly<Record<string, unknown>>
   readonly operands: readonly string[]
   readonly log: Logger
-  /** Aborted by SIGTERM or SIGINT. */
+  /** Aborted by SIGTERM or SIGINT; its reason is a Stopped. */
   readonly stopSignal: AbortSignal
+}
+
+/** What a command throws that ends by a signal before it is done. */
+export class Stopped extends Error {
+  override readonly name = 'Stopped'
+  /** 128 and the number of the signal, as shells have it. */
+  readonly exitCode: number
+
+  constructor(signal: string, exitCode: number) {
+    super(`stopped by ${signal}`)
+    this.exitCode = exitCode
+  }
 }

@@ -2,6 +2,8 @@ import { ConfigError } from '../config.ts'
 import { loadExporters } from '../exporters.ts'
 import { importFiles } from '../import.ts'
 import { ProgressBar } from '../import-progress.ts'
+import { printable } from '../printable.ts'
+import { unlessAborted } from '../timeout.ts'
 import type { Command } from './command.ts'
 
 export const importCommand: Command = {
@@ -18,19 +20,19 @@ export const importCommand: Command = {
       throw new ConfigError('import takes one storage: set STORAGE_TYPE or EXPORTERS')
     const bar = new ProgressBar(process.stderr)
     try {
-      await exporter.start()
+      await unlessAborted(exporter.start(), stopSignal)
       const { isComplete, ...counts } = await importFiles(files, exporter, {
         signal: stopSignal,
         onProgress: (progress) => bar.update(progress),
         onRejected({ path, number, reason }) {
           bar.clear()
           // Not logged: the reason may quote the line.
-          process.stderr.write(`${path}:${number}: ${reason}\n`)
+          process.stderr.write(`${printable(`${path}:${number}: ${reason}`)}\n`)
         },
       })
       bar.clear()
       log.info({ files: files.length, ...counts }, 'imported')
-      if (!isComplete) throw new Error('the import was stopped before its end; run it again')
+      if (!isComplete) throw stopSignal.reason
       if (counts.rejected)
         throw new Error(`${counts.rejected} lines are no events; they are in FILE.rejected`)
     } finally {

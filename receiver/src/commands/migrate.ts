@@ -1,5 +1,6 @@
 import { ConfigError } from '../config.ts'
 import { postgresOptions } from '../exporters.ts'
+import { unlessAborted } from '../timeout.ts'
 import type { Command } from './command.ts'
 
 export const migrate: Command = {
@@ -7,12 +8,12 @@ export const migrate: Command = {
   usage: '[--dry-run]',
   summary: 'bring the PostgreSQL tables up to date, as serve does; --dry-run prints the SQL',
   flags: { 'dry-run': { type: 'boolean' } },
-  async run({ config, flags, log }) {
+  async run({ config, flags, log, stopSignal }) {
     const options = postgresOptions(config, log)
     if (!options.databaseUrl) throw new ConfigError('migrate needs DATABASE_URL')
     const dryRun = flags['dry-run'] === true
     const postgres = await import('@agentic-hooks/exporter-postgres') // Not needed, nor loaded, by the rest.
-    const { migrations, sql } = await postgres.migrate(options, { dryRun })
+    const { migrations, sql } = await unlessAborted(postgres.migrate(options, { dryRun }), stopSignal)
     if (sql === null) log.info({ migrations }, 'migrated')
     else process.stdout.write(sql)
   },

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { loadExporters, withSpools } from '../exporters.ts'
 import { startReceiver } from '../receiver.ts'
+import { unlessAborted } from '../timeout.ts'
 import { VERSION } from '../version.ts'
 import type { Command } from './command.ts'
 
@@ -14,8 +15,8 @@ export const serve: Command = {
   flags: {},
   async run({ config, log, stopSignal }) {
     warnOfOpenDoor(config, log)
-    const exporters = withSpools(await loadExporters(config, log), config, log)
-    const receiver = await startReceiver(config, exporters, log)
+    const exporters = withSpools(await unlessAborted(loadExporters(config, log), stopSignal), config, log)
+    const receiver = await startReceiver(config, exporters, log, stopSignal)
     const { urls, adminUrl } = receiver
     const storage = exporters.map(({ name }) => name)
     log.info({ url: urls[0], urls, adminUrl, storage, version: VERSION }, 'listening')
