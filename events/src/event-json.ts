@@ -74,10 +74,13 @@ export function toEventRecord(event: HookEvent, receivedAtMicros: Micros = nowMi
   )
 }
 
-/** The time inside a UUIDv7, so that a retried event without a timestamp keeps its key. */
+/**
+ * The time inside a UUIDv7, so that a retried event without a timestamp keeps its key; null for one that no timestamp
+ * may be.
+ */
 export function timeOfId(eventId: string): Micros | null {
   const millis = uuidv7Millis(eventId)
-  return millis === null ? null : millis * 1000
+  return millis === null || millis * 1000 > MAX_TIMESTAMP_MICROS ? null : millis * 1000
 }
 
 /** Reads the members of one object and remembers each that is wrong. */

@@ -8,11 +8,16 @@ import {
   type SessionSummary,
   type StoredEvent,
 } from '@agentic-hooks/events'
-import { probeDisk } from './file-system.ts'
+import { PROBE_BYTES } from './file-system.ts'
 import { GroupCommit, UnavailableError } from './group-commit.ts'
 import { LogFile } from './log-file.ts'
 import type { ResolvedOptions } from './options.ts'
 import { JsonlReader } from './reader.ts'
+
+/** A write that takes longer than this is ill health: as likely as not it hangs. */
+const STUCK_MILLIS = 5_000
+/** After a failed write so much, at most, is written to try the file again. */
+const MAX_TRIAL_BYTES = 2 ** 24
 
 /**
  * Appends batches to a file of JSON lines.
@@ -24,18 +29,20 @@ export class JsonlExporter implements Exporter, EventReader {
   readonly name = 'jsonl'
   /** Looking for an id among all the lines that there are would cost more than a line that is there twice. */
   readonly idempotent = false
-  readonly #options: ResolvedOptions
   readonly #file: LogFile
   readonly #commits: GroupCommit<void>
   readonly #reader: JsonlReader
   #state: 'new' | 'started' | 'shut down' = 'new'
+  /** Size of the last write, where it failed. */
+  #failedBytes: number | null = null
+  /** Resolves when the file is not being written to. */
+  #fileIsFree: Promise<unknown> = Promise.resolve()
 
   constructor(options: ResolvedOptions) {
-    this.#options = options
     this.#file = new LogFile(options)
     this.#commits = new GroupCommit({
       ...options,
-      commit: (lines, byteLength) => this.#file.append(lines, byteLength),
+      commit: (lines, byteLength) => this.#inTurn(() => this.#append(lines, byteLength)),
     })
     this.#reader = new JsonlReader(options)
   }
@@ -51,12 +58,17 @@ export class JsonlExporter implements Exporter, EventReader {
     }
   }
 
-  /** Rejects while the disk takes no writes. */
+  /**
+   * Rejects while the oldest write takes longer than 5 s; after a failed write until one of its size, up to 16 MiB,
+   * succeeds, which is then tried each time; and while the file cannot be opened or its disk has no 64 KiB left.
+   */
   async health(): Promise<void> {
     this.#throwIfNotStarted()
-    const { path, fileSystem } = this.#options
-    this.#file.throwIfLost()
-    await probeDisk(fileSystem, `${path}.probe`)
+    const waitedMillis = Math.round(this.#commits.oldestAgeMillis)
+    if (waitedMillis > STUCK_MILLIS)
+      throw new UnavailableError(`a write has not ended for ${waitedMillis} ms`)
+    if (this.#failedBytes === null) await this.#file.probe()
+    else await this.#inTurn(() => this.#tryAgain())
   }
 
   async export(batch: EventBatch, signal: AbortSignal): Promise<ExportResult> {
@@ -69,6 +81,7 @@ export class JsonlExporter implements Exporter, EventReader {
   async shutdown(): Promise<void> {
     this.#state = 'shut down'
     await this.#commits.idle()
+    await this.#fileIsFree
     await this.#file.release()
   }
 
@@ -78,6 +91,28 @@ export class JsonlExporter implements Exporter, EventReader {
 
   sessions(query: EventQuery): Promise<SessionSummary[]> {
     return this.#reader.sessions(query)
+  }
+
+  async #append(lines: readonly Buffer[], byteLength: number): Promise<void> {
+    try {
+      await this.#file.append(lines, byteLength)
+      this.#failedBytes = null
+    } catch (error) {
+      this.#failedBytes = byteLength
+      throw error
+    }
+  }
+
+  async #tryAgain(): Promise<void> {
+    if (this.#failedBytes === null) return
+    await this.#file.probeAppend(Math.min(Math.max(this.#failedBytes, PROBE_BYTES), MAX_TRIAL_BYTES))
+    this.#failedBytes = null
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const done = this.#fileIsFree.then(act)
+    this.#fileIsFree = done.catch(() => {})
+    return done
   }
 
   #throwIfNotStarted(): void {

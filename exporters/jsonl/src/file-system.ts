@@ -1,5 +1,5 @@
 import fs from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 
 /**
  * The handful of calls that durability rests on; `node:fs/promises` has them all. Tests put a disk here that
@@ -11,13 +11,19 @@ export interface FileSystem {
   readdir(path: string): Promise<string[]>
   rename(from: string, to: string): Promise<void>
   unlink(path: string): Promise<void>
+  /** Of what a symbolic link leads to. */
   stat(path: string): Promise<FileStat>
+  readlink(path: string): Promise<string>
+  realpath(path: string): Promise<string>
 }
 
 export interface FileStat {
   readonly size: number
   readonly mtimeMs: number
   readonly ino: number
+  /** The device that `ino` counts on; a simulated disk has none. */
+  readonly dev?: number
+  isFile(): boolean
 }
 
 export interface OpenFile {
@@ -100,16 +106,56 @@ export async function readWhole(fileSystem: FileSystem, path: string): Promise<B
   }
 }
 
-/** Writes and deletes a small file, because only that shows whether a disk takes writes. */
-export async function probeDisk(fileSystem: FileSystem, path: string): Promise<void> {
+/** Symbolic links that are followed at most, as by Linux. */
+const MAX_LINKS = 40
+
+/**
+ * The path of the file itself, behind symbolic links. Neither the file nor its directory need be there.
+ * @throws Error when the links lead in a circle
+ */
+export async function resolveLinks(fileSystem: FileSystem, path: string): Promise<string> {
+  let found = path
+  for (let links = 0; links <= MAX_LINKS; links++) {
+    const directory = await fileSystem.realpath(dirname(found)).catch(ignoreNoLink)
+    if (directory === null) return found
+    found = join(directory, basename(found))
+    const target = await fileSystem.readlink(found).catch(ignoreNoLink)
+    if (target === null) return found
+    found = resolve(directory, target)
+  }
+  throw new Error(`${path} leads through more than ${MAX_LINKS} symbolic links`)
+}
+
+function ignoreNoLink(error: unknown): null {
+  if (hasCode(error, 'EINVAL') || hasCode(error, 'ENOENT')) return null
+  throw error
+}
+
+/** What a disk must have room for at least to count as well: with less left, hardly a batch fits. */
+export const PROBE_BYTES = 64 * 1024
+
+/** Writes and deletes a file of so many bytes, because only that shows whether a disk takes writes. */
+export async function probeDisk(
+  fileSystem: FileSystem,
+  path: string,
+  byteLength = PROBE_BYTES,
+): Promise<void> {
   const file = await fileSystem.open(path, 'w', FILE_MODE)
   try {
-    await writeAll(file, [Buffer.alloc(4096)])
+    await writeAll(file, blanks(byteLength))
     await file.datasync()
   } finally {
     await file.close()
     await fileSystem.unlink(path).catch(() => {})
   }
+}
+
+const BLANKS = Buffer.alloc(PROBE_BYTES, ' ')
+
+/** So many blanks. */
+export function blanks(byteLength: number): Buffer[] {
+  const whole: Buffer[] = Array(Math.floor(byteLength / BLANKS.byteLength)).fill(BLANKS)
+  return [...whole, BLANKS.subarray(0, byteLength % BLANKS.byteLength)]
 }
 
 export function hasCode(error: unknown, code: string): boolean {

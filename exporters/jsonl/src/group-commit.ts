@@ -21,6 +21,7 @@ export interface Place<Committed> {
 interface Pending<Committed> {
   readonly bytes: Buffer
   readonly signal: AbortSignal | undefined
+  readonly addedAtMillis: number
   resolve(place: Place<Committed>): void
   reject(error: unknown): void
 }
@@ -32,6 +33,7 @@ interface Pending<Committed> {
 export class GroupCommit<Committed> {
   readonly #options: GroupCommitOptions<Committed>
   readonly #queue: Pending<Committed>[] = []
+  #group: readonly Pending<Committed>[] = []
   #queuedBytes = 0
   #committing: Promise<void> | null = null
 
@@ -41,6 +43,12 @@ export class GroupCommit<Committed> {
 
   get queuedBytes(): number {
     return this.#queuedBytes
+  }
+
+  /** How long the oldest of what is not yet durable has waited; 0 when nothing waits. */
+  get oldestAgeMillis(): number {
+    const oldest = this.#group[0] ?? this.#queue[0]
+    return oldest ? performance.now() - oldest.addedAtMillis : 0
   }
 
   /**
@@ -64,6 +72,7 @@ export class GroupCommit<Committed> {
       this.#queue.push({
         bytes,
         signal,
+        addedAtMillis: performance.now(),
         resolve: (place) => {
           settled()
           resolve(place)
@@ -85,6 +94,7 @@ export class GroupCommit<Committed> {
   async #commitAll(): Promise<void> {
     while (this.#queue.length > 0) {
       const group = this.#takeGroup()
+      this.#group = group
       if (group.length === 0) continue
       const bytes = group.map((pending) => pending.bytes)
       try {
@@ -94,6 +104,7 @@ export class GroupCommit<Committed> {
         for (const pending of group) pending.reject(error)
       }
     }
+    this.#group = []
     this.#committing = null
   }
 

@@ -1,13 +1,17 @@
 import { dirname } from 'node:path'
 import {
+  blanks,
   FILE_MODE,
   type FileSystem,
   makeDirectory,
   type OpenFile,
+  probeDisk,
   readRange,
+  resolveLinks,
   syncDirectory,
   writeAll,
 } from './file-system.ts'
+import { InodeClaim } from './inode-claim.ts'
 import { FileLock } from './lock.ts'
 import type { ResolvedOptions } from './options.ts'
 import { nextRotatedFile, rotatedFiles } from './rotation.ts'
@@ -16,7 +20,8 @@ const NEWLINE = 10
 const TAIL_CHUNK_BYTES = 65_536
 
 /**
- * The file that lines are appended to, and the lock of its path.
+ * The file that lines are appended to, and its lock: that of its path behind all symbolic links, and the claim of its
+ * inode, which may have several names.
  *
  * Closed: nothing is known about the file; the next append opens it and repairs its end. Open: all of it is
  * durable and ends with a newline. An append that fails cuts off what it wrote and closes the file, so that
@@ -26,7 +31,11 @@ const TAIL_CHUNK_BYTES = 65_536
 export class LogFile {
   readonly #options: ResolvedOptions
   readonly #fileSystem: FileSystem
+  /** Where the file is, behind symbolic links. */
+  #path: string
   #lock: FileLock | null = null
+  #lockedPath = ''
+  #claim: InodeClaim | null = null
   #file: OpenFile | null = null
   #ino = 0
   #size = 0
@@ -35,24 +44,25 @@ export class LogFile {
   constructor(options: ResolvedOptions) {
     this.#options = options
     this.#fileSystem = options.fileSystem
+    this.#path = options.path
   }
 
   /**
    * Makes the directory, takes the lock, opens or creates the file and repairs its end.
-   * @throws LockedError when another process writes to the path
+   * @throws LockedError when another process writes to the file, under whatever name
+   * @throws Error when the path leads to what is not a regular file
    */
   async open(): Promise<void> {
-    const { path } = this.#options
-    await makeDirectory(this.#fileSystem, dirname(path))
-    this.#lock ??= await FileLock.acquire(this.#fileSystem, `${path}.lock`)
+    await this.#throwIfNoFile()
+    this.#path = await resolveLinks(this.#fileSystem, this.#options.path)
+    await makeDirectory(this.#fileSystem, dirname(this.#path))
+    await this.#acquireLock()
     await this.#openFile()
   }
 
   /** Resolves once the lines are durable; rejects when they are not, and then they are not in the file either. */
   async append(lines: readonly Uint8Array[], byteLength: number): Promise<void> {
-    this.throwIfLost()
-    if (this.#file) await this.#look()
-    if (!this.#file) await this.open()
+    await this.#prepare()
     if (this.#mustRotate(byteLength)) await this.#rotate()
     try {
       await writeAll(this.#file!, lines)
@@ -63,17 +73,73 @@ export class LogFile {
     }
   }
 
+  /** Rejects where the file cannot be opened for writing, or its disk has no room. */
+  async probe(): Promise<void> {
+    this.throwIfLost()
+    await this.#throwIfNoFile()
+    if (await this.#fileSystem.stat(this.#path).catch(() => null)) {
+      // Without the right to write it, which a file that was replaced may lack, the next append would fail.
+      await (await this.#fileSystem.open(this.#path, 'a+', FILE_MODE)).close()
+    }
+    await probeDisk(this.#fileSystem, `${this.#path}.probe`)
+  }
+
+  /**
+   * Appends a line of blanks, syncs it and takes it off again: after a failed write nothing else shows that this very
+   * file takes writes once more. Readers skip such a line, should the process end in between.
+   */
+  async probeAppend(byteLength: number): Promise<void> {
+    await this.#prepare()
+    try {
+      await writeAll(this.#file!, [...blanks(byteLength - 1), Buffer.of(NEWLINE)])
+      await this.#file!.datasync()
+      await this.#file!.truncate(this.#size)
+    } catch (error) {
+      await this.#undo()
+      throw error
+    }
+  }
+
   /** Another process writes to the path now, because this one was suspended for too long. */
   throwIfLost(): void {
-    const { path } = this.#options
-    if (this.#lock?.lost) throw new Error(`another process has taken over ${path}; start this one again`)
+    if (this.#lock?.lost)
+      throw new Error(`another process has taken over ${this.#path}; start this one again`)
   }
 
   async release(): Promise<void> {
     await this.#close()
-    const lock = this.#lock
+    const [lock, claim] = [this.#lock, this.#claim]
     this.#lock = null
+    this.#claim = null
+    await claim?.release()
     await lock?.release()
+  }
+
+  async #prepare(): Promise<void> {
+    this.throwIfLost()
+    if (this.#file) await this.#look()
+    if (!this.#file) await this.open()
+  }
+
+  /** A pipe would block for ever when it is opened, and a device keeps nothing. */
+  async #throwIfNoFile(): Promise<void> {
+    const { path } = this.#options
+    const found = await this.#fileSystem.stat(path).catch(() => null)
+    if (found === null || found.isFile()) return
+    throw new Error(
+      `exporter-jsonl: path is ${JSON.stringify(path)}, which is a folder, a device or a pipe; ` +
+        'name a regular file, or one that is not there yet (JSONL_PATH)',
+    )
+  }
+
+  /** A symbolic link may lead to another file since. */
+  async #acquireLock(): Promise<void> {
+    if (this.#lock && this.#lockedPath === this.#path) return
+    const lock = await FileLock.acquire(this.#fileSystem, `${this.#path}.lock`)
+    const former = this.#lock
+    this.#lock = lock
+    this.#lockedPath = this.#path
+    await former?.release()
   }
 
   async #close(): Promise<void> {
@@ -83,10 +149,10 @@ export class LogFile {
   }
 
   async #openFile(): Promise<void> {
-    const { path } = this.#options
-    const file = await this.#fileSystem.open(path, 'a+', FILE_MODE)
+    const file = await this.#fileSystem.open(this.#path, 'a+', FILE_MODE)
     try {
-      await syncDirectory(this.#fileSystem, dirname(path))
+      await this.#claimInode(file)
+      await syncDirectory(this.#fileSystem, dirname(this.#path))
       this.#size = await this.#repairEnd(file)
       const { ino, mtimeMs } = await file.stat()
       this.#ino = ino
@@ -96,6 +162,14 @@ export class LogFile {
       await file.close()
       throw error
     }
+  }
+
+  async #claimInode(file: OpenFile): Promise<void> {
+    const { dev, ino } = await file.stat()
+    if (dev === undefined || this.#claim?.covers(dev, ino)) return
+    const claim = await InodeClaim.acquire(dev, ino, this.#path)
+    await this.#claim?.release()
+    this.#claim = claim
   }
 
   /** Closes the file when someone moved or deleted it: what is written to it would be found no more. */
@@ -117,18 +191,17 @@ export class LogFile {
   }
 
   async #rotate(): Promise<void> {
-    const { path } = this.#options
     await this.#close()
-    const rotated = await rotatedFiles(this.#fileSystem, path)
-    await this.#fileSystem.rename(path, nextRotatedFile(path, rotated.at(-1), Date.now()))
+    const rotated = await rotatedFiles(this.#fileSystem, this.#path)
+    await this.#fileSystem.rename(this.#path, nextRotatedFile(this.#path, rotated.at(-1), Date.now()))
     await this.#openFile()
     await this.#deleteSurplus()
   }
 
   async #deleteSurplus(): Promise<void> {
-    const { path, maxFiles, logger } = this.#options
+    const { maxFiles, logger } = this.#options
     if (maxFiles === null) return
-    const rotated = await rotatedFiles(this.#fileSystem, path)
+    const rotated = await rotatedFiles(this.#fileSystem, this.#path)
     for (const file of rotated.slice(0, Math.max(0, rotated.length + 1 - maxFiles))) {
       await this.#fileSystem
         .unlink(file)
@@ -149,7 +222,7 @@ export class LogFile {
 
   /** Ends the last line, or cuts it off where it is torn; returns the size of the file. */
   async #repairEnd(file: OpenFile): Promise<number> {
-    const { path, logger } = this.#options
+    const [path, { logger }] = [this.#path, this.#options]
     const { size } = await file.stat()
     const end = await endOfLastLine(file, size)
     if (end === size) return size
@@ -166,7 +239,7 @@ export class LogFile {
   }
 
   async #keepAside(tail: Buffer): Promise<void> {
-    const torn = await this.#fileSystem.open(tornFile(this.#options.path), 'a', FILE_MODE)
+    const torn = await this.#fileSystem.open(tornFile(this.#path), 'a', FILE_MODE)
     try {
       await writeAll(torn, [tail, Buffer.of(NEWLINE)])
     } finally {

@@ -8,7 +8,10 @@ export interface Logger {
 }
 
 export interface JsonlExporterOptions {
-  /** The file that is written to; rotated ones lie beside it. Default `.agentic/analytics/events.jsonl`. */
+  /**
+   * The file that is written to; rotated ones lie beside it. A symbolic link stands for the file that it leads to; what
+   * is not a regular file is refused at the start. Default `.agentic/analytics/events.jsonl`.
+   */
   readonly path?: string
   /** A file that would grow larger is rotated before; one group of batches may be larger. Default 256 MiB. */
   readonly maxFileBytes?: number

@@ -8,7 +8,7 @@ import {
   type StoredEvent,
   toHookEvent,
 } from '@agentic-hooks/events'
-import { type FileSystem, hasCode, type OpenFile, readRange } from './file-system.ts'
+import { type FileSystem, hasCode, type OpenFile, readRange, resolveLinks } from './file-system.ts'
 import { type Line, readLines } from './lines.ts'
 import type { Logger } from './options.ts'
 import { rotatedFiles } from './rotation.ts'
@@ -103,9 +103,10 @@ export class JsonlReader implements EventReader {
 
   /** Oldest first. The current file is opened first, so that one that is rotated meanwhile is not missed. */
   async #openFiles(): Promise<OpenFile[]> {
-    const { fileSystem, path } = this.#options
+    const { fileSystem } = this.#options
     const files: OpenFile[] = []
     try {
+      const path = await resolveLinks(fileSystem, this.#options.path)
       const current = await openIfThere(fileSystem, path)
       const inode = (await current?.stat())?.ino
       for (const rotated of await rotatedFiles(fileSystem, path)) {

@@ -12,6 +12,8 @@ export class FaultyFileSystem implements FileSystem {
   readonly rename = fs.rename
   readonly unlink = fs.unlink
   readonly stat = (path: string) => fs.stat(path)
+  readonly readlink = (path: string): Promise<string> => fs.readlink(path)
+  readonly realpath = (path: string): Promise<string> => fs.realpath(path)
 
   fill(): void {
     this.failure = noSpace()

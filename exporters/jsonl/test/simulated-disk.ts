@@ -116,6 +116,16 @@ export class SimulatedDisk implements FileSystem {
     return statOf(this.#node(path))
   }
 
+  async readlink(path: string): Promise<string> {
+    this.#node(path)
+    throw failure('EINVAL', path)
+  }
+
+  async realpath(path: string): Promise<string> {
+    this.#node(path)
+    return path
+  }
+
   async open(path: string, flags: string): Promise<OpenFile> {
     if (flags === 'wx' && this.#names.has(path)) throw failure('EEXIST', path)
     if (flags !== 'r' && !this.#names.has(path)) {
@@ -217,8 +227,8 @@ function surviving({ written, durable }: Node, data: Survival['data'], random: (
   return Buffer.concat([durable, appended.fill(0, 0, zeros).subarray(0, length)])
 }
 
-function statOf({ written, mtimeMs, inode }: Node): FileStat {
-  return { size: written.byteLength, mtimeMs, ino: inode }
+function statOf({ written, mtimeMs, inode, isDirectory }: Node): FileStat {
+  return { size: written.byteLength, mtimeMs, ino: inode, isFile: () => !isDirectory }
 }
 
 function failure(code: string, path: string): Error {
