@@ -5,6 +5,7 @@ import { type Command, Stopped } from './commands/command.ts'
 import { importCommand } from './commands/import.ts'
 import { migrate } from './commands/migrate.ts'
 import { serve } from './commands/serve.ts'
+import { spoolCommand } from './commands/spool.ts'
 import { ConfigError, OPTION_FLAGS, readConfig } from './config.ts'
 import { stopOnDefect } from './defects.ts'
 import { helpText } from './help.ts'
@@ -15,7 +16,7 @@ import { VERSION } from './version.ts'
  * The composition root: it alone reads the environment and the arguments, handles signals and ends the process.
  */
 
-const COMMANDS: readonly Command[] = [serve, migrate, importCommand]
+const COMMANDS: readonly Command[] = [serve, migrate, importCommand, spoolCommand]
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
 /** Lines beyond it are dropped. */

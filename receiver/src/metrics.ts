@@ -131,8 +131,26 @@ export class Metrics {
     metric(
       Counter,
       'hooks_spool_damaged_files_total',
-      'Spool files that could not be read to their end; see *.damaged.',
+      'Spool files of which a part could not be read; see *.damaged.',
       ({ damagedFiles }) => damagedFiles,
+    )
+    metric(
+      Counter,
+      'hooks_spool_lost_events_total',
+      'Acknowledged events that were missing from their spool files.',
+      ({ lostEvents }) => lostEvents,
+    )
+    metric(
+      Gauge,
+      'hooks_spool_stuck_files',
+      'Spool files that cannot be read, stored or removed for now.',
+      ({ stuckFiles }) => stuckFiles,
+    )
+    metric(
+      Gauge,
+      'hooks_spool_set_aside_bytes',
+      'Rejected events and damaged files, which wait for the command spool restore.',
+      ({ setAsideBytes }) => setAsideBytes,
     )
   }
 

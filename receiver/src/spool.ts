@@ -7,7 +7,7 @@ import {
 } from '@agentic-hooks/events'
 import { type FileSystem, type Logger, nodeFileSystem, UnavailableError } from '@agentic-hooks/exporter-jsonl'
 import { SpoolDrain } from './spool-drain.ts'
-import { SpoolFiles } from './spool-files.ts'
+import { type Restored, SpoolFiles } from './spool-files.ts'
 
 export interface SpoolOptions {
   /** For this exporter alone; made when it is not there. */
@@ -20,8 +20,6 @@ export interface SpoolOptions {
   readonly drainBytesPerSecond?: number
   /** The longest pause between two attempts to reach an exporter that is down. Default 5,000. */
   readonly maxRetryMillis?: number
-  /** A batch that fails for so long while the exporter works is set aside. Default 600,000 (ten minutes). */
-  readonly setAsideMillis?: number
   /** Default: warnings to the console. */
   readonly logger?: Logger
   /** For tests of durability. Default `node:fs/promises`. */
@@ -41,16 +39,26 @@ export interface SpoolStatus {
   readonly isSpooling: boolean
   /** Acknowledged, then rejected by the exporter, since the start; they are in `rejected.jsonl`. */
   readonly rejectedEvents: number
-  /** Could not be read to their end, since the start; they are kept as `*.damaged`. */
+  /** Of which a part could not be read, since the start; they are kept as `*.damaged`. */
   readonly damagedFiles: number
+  /** Acknowledged, and since the start found missing from their files. */
+  readonly lostEvents: number
+  /** Cannot be read, stored or removed for now, while others can. */
+  readonly stuckFiles: number
+  /** Of rejected events and damaged files, which wait for restore(). */
+  readonly setAsideBytes: number
 }
+
+/** How often a request of the command `spool restore` is looked for. */
+const REQUEST_INTERVAL_MILLIS = 1_000
+/** An exporter that does not say by then whether it is well is not. */
+const HEALTH_TIMEOUT_MILLIS = 1_000
 
 const DEFAULTS = {
   maxBytes: 2 ** 30,
   slowMillis: 2_000,
   drainBytesPerSecond: 2 ** 24,
   maxRetryMillis: 5_000,
-  setAsideMillis: 600_000,
   logger: { info() {}, warn: (fields: object, message: string) => console.warn(`spool: ${message}`, fields) },
   fileSystem: nodeFileSystem,
 } as const
@@ -80,6 +88,8 @@ export class Spool implements Exporter {
   #isExporterStarted = false
   #isDown = false
   #closed: Promise<void> | null = null
+  #isAnswering = false
+  #requestTimer: NodeJS.Timeout | undefined
 
   constructor(exporter: Exporter, options: SpoolOptions) {
     this.exporter = exporter
@@ -97,7 +107,7 @@ export class Spool implements Exporter {
   }
 
   get status(): SpoolStatus {
-    const { writtenAtMillis, events, rejectedEvents, damagedFiles } = this.#drain
+    const { writtenAtMillis, events, rejectedEvents, damagedFiles, lostEvents, stuckFiles } = this.#drain
     return {
       events,
       bytes: this.#files.bytes,
@@ -106,6 +116,9 @@ export class Spool implements Exporter {
       isSpooling: this.#isSpooling,
       rejectedEvents,
       damagedFiles,
+      lostEvents,
+      stuckFiles,
+      setAsideBytes: this.#files.setAsideBytes,
     }
   }
 
@@ -116,15 +129,32 @@ export class Spool implements Exporter {
   async start(): Promise<void> {
     for (const segment of await this.#files.open()) this.#drain.add(segment)
     this.#state = 'started'
+    this.#requestTimer = setInterval(() => this.#answerRequest(), REQUEST_INTERVAL_MILLIS).unref()
     const started = this.#startExporter()
     await Promise.race([started, sleep(this.#options.slowMillis, undefined, { ref: false })])
   }
 
-  /** Rejects when neither the exporter nor the disk would take a batch. */
+  /** Rejects when a batch would be taken neither by the exporter nor by the disk. */
   async health(): Promise<void> {
     this.#throwIfNotStarted()
-    if (!this.#isExporterStarted) return this.#files.health()
-    await this.exporter.health().catch(() => this.#files.health())
+    if (this.#isSpooling) return this.#files.health()
+    const health = this.exporter.health()
+    const isWell = await settledWithin(
+      HEALTH_TIMEOUT_MILLIS,
+      health.then(
+        () => true,
+        () => false,
+      ),
+    )
+    if (!isWell) await this.#files.health()
+  }
+
+  /** Drains again all that was set aside: rejected events, and files that were damaged. */
+  async restore(): Promise<Restored> {
+    this.#throwIfNotStarted()
+    const restored = await this.#track(this.#files.restore())
+    this.#options.logger.info({ exporter: this.name, ...restored }, 'restored what was set aside')
+    return restored
   }
 
   /** @param slowMillis after which the batch goes to disk; an agent that waits has less patience than others */
@@ -152,6 +182,7 @@ export class Spool implements Exporter {
 
   async #close(): Promise<void> {
     this.#state = 'shut down'
+    clearInterval(this.#requestTimer)
     await Promise.allSettled(this.#underWay)
     this.#stop.abort()
     await this.#drain.stop()
@@ -161,6 +192,20 @@ export class Spool implements Exporter {
 
   get #isSpooling(): boolean {
     return !this.#isExporterStarted || (this.#isDown && !this.#drain.isEmpty)
+  }
+
+  /** Of the command `spool restore`, run beside this process. */
+  async #answerRequest(): Promise<void> {
+    const { fileSystem, directory, logger } = this.#options
+    if (this.#isAnswering || !(await SpoolFiles.isRestoreRequested(fileSystem, directory))) return
+    this.#isAnswering = true
+    try {
+      await this.restore()
+    } catch (error) {
+      logger.warn({ exporter: this.name, err: error }, 'could not restore what was set aside')
+    }
+    await this.#files.removeRequest().catch(() => {})
+    this.#isAnswering = false
   }
 
   async #startExporter(): Promise<void> {

@@ -120,8 +120,13 @@ describe.each([
     const { syncs } = await powerFailures(workload)
     expect(new Set(syncs)).toContain(`${DIRECTORY}/rejected.jsonl`)
     for (const [ignoredSync, path] of syncs.entries()) {
-      const { failures } = await powerFailures(workload, { ignoredSync, random: seededRandom(3) })
-      expect(failures.some(hasLoss), `sync ${ignoredSync}, of ${path}, is needed`).toBe(true)
+      let isNeeded = false
+      // Of what reached the disk by chance, some loses nothing.
+      for (let seed = 1; seed <= 5 && !isNeeded; seed++) {
+        const { failures } = await powerFailures(workload, { ignoredSync, random: seededRandom(seed) })
+        isNeeded = failures.some(hasLoss)
+      }
+      expect(isNeeded, `sync ${ignoredSync}, of ${path}, is needed`).toBe(true)
     }
   })
 })
