@@ -3,6 +3,7 @@ import { InvalidEventError } from './errors.ts'
 import type { EventData } from './event.ts'
 import { decodeEvent } from './event-json.ts'
 import { encodeJsonString, isJsonObject, parseJson } from './json.ts'
+import { LINE_CHECKSUM_KEY } from './sealed-line.ts'
 import { formatTimestamp, type Micros, nowMicros } from './time.ts'
 import { uuidFromText } from './uuid.ts'
 
@@ -161,6 +162,7 @@ const KEYS: ReadonlySet<string> = new Set([
   'attributes',
   'resource',
   'scope',
+  LINE_CHECKSUM_KEY,
 ])
 
 /**

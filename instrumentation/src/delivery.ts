@@ -42,6 +42,7 @@ export class Delivery implements LogRecordExporter {
   readonly #retries = new Queue<Batch>()
   readonly #sending = new Set<Batch>()
   readonly #flushes = new Flushes()
+  #acceptedAt = Number.NEGATIVE_INFINITY
   #pendingBytes = 0
   /** Records that the processor holds: the staged ones, behind those that left ahead of their time. */
   #atProcessor = 0
@@ -70,7 +71,8 @@ export class Delivery implements LogRecordExporter {
 
   /** Or will not be, for now. */
   get #isSpoolDone(): boolean {
-    return this.#backoff.failures > 0 || (!this.#spool?.hasDue && this.#sending.size === 0)
+    const isUnderWay = this.#sending.size > 0 || this.#retries.length > 0
+    return this.#backoff.failures > 0 || !(this.#spool?.hasDue || isUnderWay)
   }
 
   /** Takes a record into the ledger, for the processor to batch. False when its way ends here. */
@@ -115,14 +117,14 @@ export class Delivery implements LogRecordExporter {
     await within(timeoutMillis, this.#spool?.ready)
     this.#backoff.hurry()
     this.#cancelWakeUp()
-    if (timeoutMillis > 0) await this.flush(deadline - Date.now(), { withSpool: true })
+    if (timeoutMillis > 0) await this.flush(Math.max(0, deadline - Date.now()), { withSpool: true })
     this.giveUp(`not delivered to ${this.#transport.destination} within ${timeoutMillis} ms`)
   }
 
   /** Ends every attempt; what is pending goes to the spool or is dropped. All at once: the process may be ending. */
   giveUp(message: string): void {
     const records = [...this.#allPending()]
-    for (const { spooled } of this.#sending) if (spooled) this.#spool?.putBack(spooled)
+    for (const { spooled } of [...this.#sending, ...this.#retries]) if (spooled) this.#spool?.putBack(spooled)
     this.#sending.clear()
     for (const queue of [this.#retries, this.#due, this.#staged]) queue.clear()
     this.#transport.abort()
@@ -236,30 +238,69 @@ export class Delivery implements LogRecordExporter {
 
   #settle(batch: Batch, outcome: Outcome, attempt: Attempt): void {
     const wasFailing = this.#backoff.failures > 0
-    if (outcome.kind === 'unavailable') this.#backoff.failed(attempt, outcome.retryAfterMillis)
+    const hasFailed = this.#isFailure(outcome)
+    if (outcome.kind === 'accepted') this.#acceptedAt = performance.now()
+    if (hasFailed) this.#backoff.failed(attempt, 'retryAfterMillis' in outcome ? outcome.retryAfterMillis : 0)
     else this.#backoff.succeeded()
     // Given up meanwhile: its records have left already.
     if (!this.#sending.delete(batch)) return
-    this.#tell(wasFailing, outcome)
-    if (outcome.kind === 'unavailable') this.#retryLater(batch, outcome.message)
-    else this.#finish(batch, outcome)
+    this.#tell(wasFailing, hasFailed, outcome.message)
+    if (outcome.kind === 'accepted') this.#finish(batch, outcome)
+    else if (outcome.kind === 'unavailable') this.#retryLater(batch, outcome.message)
+    else if (!this.#spool) this.#drop(batch, outcome.message)
+    else if (outcome.kind === 'denied') this.#waitInSpool(batch, outcome.message)
+    else this.#narrowDown(batch, outcome)
     this.#flushes.check()
     this.#pump()
   }
 
-  #finish({ records, spooled }: Batch, outcome: Exclude<Outcome, { kind: 'unavailable' }>): void {
-    const lost = outcome.kind === 'refused' ? records.length : outcome.rejected
-    this.delivered += records.length - lost
-    if (lost) this.#drops.add(outcome.kind === 'refused' ? 'refused' : 'rejected', lost, outcome.message)
+  /** Whether to be slower from now on. Without a spool a refused batch is given up, and says nothing about the next. */
+  #isFailure({ kind }: Outcome): boolean {
+    return kind === 'unavailable' || (kind !== 'accepted' && this.#spool !== null)
+  }
+
+  #finish({ records, spooled }: Batch, { rejected, message }: Outcome & { kind: 'accepted' }): void {
+    this.delivered += records.length - rejected
+    if (rejected) this.#drops.add('rejected', rejected, message)
     if (spooled) this.#spool?.finish(spooled)
     else this.#leave(records)
   }
 
-  #tell(wasFailing: boolean, outcome: Outcome): void {
+  #drop({ records, spooled }: Batch, message: string): void {
+    this.#drops.add('refused', records.length, message)
+    if (spooled) this.#spool?.finish(spooled)
+    else this.#leave(records)
+  }
+
+  #waitInSpool({ records, spooled }: Batch, message: string): void {
+    if (spooled) this.#spool?.putBack(spooled)
+    else this.#spill(records, 'refused', message)
+  }
+
+  /**
+   * A refused batch is sent again in halves, down to single records. One of these is given up only when the server has
+   * accepted something since it refused it: a proxy that answers 400 or 413 to everything is not its fault.
+   */
+  #narrowDown(batch: Batch, { message, isCertain }: Outcome & { kind: 'refused' }): void {
+    const { records, spooled } = batch
+    const refusedAt = batch.refusedAt ?? performance.now()
+    if (records.length > 1) {
+      this.#retries.push(...halvesOf(batch, refusedAt))
+      return
+    }
+    const firstRefusedAt = Math.min(refusedAt, spooled ? this.#spool!.refusedAt(spooled) : refusedAt)
+    if (!isCertain && this.#acceptedAt < firstRefusedAt) {
+      this.#waitInSpool(batch, message)
+      return
+    }
+    const path = this.#spool!.setAside(records)
+    this.#drop(batch, path === null ? message : `${message}; kept in ${path}`)
+  }
+
+  #tell(wasFailing: boolean, isFailing: boolean, message: string): void {
     const { destination } = this.#transport
-    const isFailing = outcome.kind === 'unavailable'
     if (isFailing && !wasFailing) {
-      this.#config.logger.warn(`cannot deliver to ${destination}, will try again: ${outcome.message}`)
+      this.#config.logger.warn(`cannot deliver to ${destination}, will try again: ${message}`)
     }
     if (!isFailing && wasFailing) this.#config.logger.info(`delivering to ${destination} again`)
   }
@@ -292,8 +333,21 @@ export class Delivery implements LogRecordExporter {
 
   *#allPending(): Iterable<HookLogRecord> {
     for (const batch of this.#sending) if (!batch.spooled) yield* batch.records
-    for (const batch of this.#retries) yield* batch.records
+    for (const batch of this.#retries) if (!batch.spooled) yield* batch.records
     yield* this.#due
     yield* this.#staged
   }
+}
+
+function halvesOf({ records, spooled }: Batch, refusedAt: number): Batch[] {
+  const middle = records.length >> 1
+  return [
+    [0, middle],
+    [middle, records.length],
+  ].map(([start, end]) => {
+    const half = { records: records.slice(start, end), attempts: 0, refusedAt }
+    return spooled
+      ? { ...half, spooled: { records: half.records, lines: spooled.lines.slice(start, end) } }
+      : half
+  })
 }

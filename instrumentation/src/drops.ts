@@ -7,14 +7,14 @@ export type DropReason =
   | 'queue_full'
   /** Every attempt failed, or time ran out, and there is no spool. */
   | 'undeliverable'
-  /** The server refused the batch that it was in. */
+  /** The server refused it, or without a spool the batch that it was in. With a spool it is kept there, set aside. */
   | 'refused'
   /** The server stored the rest of the batch (partial success). */
   | 'rejected'
   /** The spool's limit is reached, or it cannot be written. */
   | 'spool_full'
   | 'spool_failed'
-  /** What was emitted is no event. */
+  /** What was emitted is no event, or a line of the spool is damaged. */
   | 'invalid'
   /** Emitted after `close`. */
   | 'closed'

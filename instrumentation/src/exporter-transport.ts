@@ -1,6 +1,6 @@
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core'
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs'
-import { type Batch, isRetryable, type Outcome, type Transport } from './transport.ts'
+import { type Batch, failureOf, type Outcome, type Transport } from './transport.ts'
 
 /** Sends through any exporter of OpenTelemetry's. What it says is all that is known: success or failure of a batch. */
 export class ExporterTransport implements Transport {
@@ -41,5 +41,5 @@ function outcomeOf({ code, error }: ExportResult): Outcome {
   const message = error?.message ?? 'the exporter failed and gave no reason'
   // The OTLP exporters put the server's status there.
   const status = error && 'code' in error && typeof error.code === 'number' ? error.code : null
-  return { kind: status === null || isRetryable(status) ? 'unavailable' : 'refused', message }
+  return { kind: status === null ? 'unavailable' : failureOf(status), message }
 }

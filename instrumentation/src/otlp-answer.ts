@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer'
-import { isRetryable, type Outcome } from './transport.ts'
+import { failureOf, type Outcome } from './transport.ts'
 
 /** An answer is a few bytes, or an error page; no more of it is read. */
 const MAX_ANSWER_BYTES = 64 * 1024
@@ -35,8 +35,9 @@ export function outcomeOf(answer: Answer, records: number): Outcome {
   const { status } = answer
   if (status >= 200 && status < 300) return accepted(answer, records)
   const message = `status ${status}${quote(answer)}`
-  if (!isRetryable(status)) return { kind: 'refused', message }
-  return { kind: 'unavailable', message, retryAfterMillis: parseRetryAfter(answer.retryAfter) }
+  const kind = failureOf(status)
+  if (kind !== 'unavailable') return { kind, message }
+  return { kind, message, retryAfterMillis: parseRetryAfter(answer.retryAfter) }
 }
 
 /**

@@ -42,7 +42,7 @@ export class OtlpTransport implements Transport {
     try {
       batch.body ??= await serialize(batch.records, this.#config)
     } catch (error) {
-      return { kind: 'refused', message: `the batch cannot be serialized: ${error}` }
+      return { kind: 'refused', message: `the batch cannot be serialized: ${error}`, isCertain: true }
     }
     try {
       const headers = await this.#headers()

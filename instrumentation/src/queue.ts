@@ -7,8 +7,8 @@ export class Queue<T> implements Iterable<T> {
     return this.#items.length - this.#head
   }
 
-  push(item: T): void {
-    this.#items.push(item)
+  push(...items: readonly T[]): void {
+    this.#items.push(...items)
   }
 
   shift(): T | undefined {

@@ -1,13 +1,14 @@
 import {
   closeSync,
-  fstatSync,
   ftruncateSync,
   openSync,
   readSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs'
+import { checkSeal, partLine } from '@agentic-hooks/events'
 
 /** Where one line of a file is, its line break included. */
 export interface Line {
@@ -17,14 +18,19 @@ export interface Line {
 }
 
 export interface TakenLine extends Line {
-  readonly text: string
+  /** Without the line break. */
+  readonly bytes: Buffer
+  /** Whether its writer had ended it; one that it was still writing when it died is not. */
+  readonly isEnded: boolean
 }
 
 const READ_BYTES = 64 * 1024
+/** No event is longer; what is does not come from here, and is not read in one piece. */
+const MAX_LINE_BYTES = 64 * 1024 * 1024
 const NEWLINE = 10
 
 /**
- * One file of a spool. Each of its lines is
+ * One file of a spool. It is open only while it takes lines, and while it is read. Each of its lines is
  * - held: its event is in memory too, and will be delivered from there;
  * - due: to be delivered from here;
  * - taken: read from here and on its way;
@@ -42,16 +48,20 @@ export class SpoolFile {
   /** Offsets of the lines that are held or taken. */
   readonly #busy = new Set<number>()
   readonly #done = new Set<number>()
+  /** By their offsets, the lengths of lines between which the line break is damaged. */
+  readonly #parts = new Map<number, number>()
+  /** When lines that are due were first refused. */
+  readonly #refusedAt = new Map<number, number>()
   /** No line before this offset is due. */
   #position = 0
-  readonly #fd: number
+  #fd: number | null = null
 
   /** @throws Error when the file cannot be opened */
   constructor(path: string, { adopted }: { readonly adopted: boolean }) {
     this.#path = path
     this.adopted = adopted
-    this.#fd = openSync(path, adopted ? 'r+' : 'ax+', 0o600)
-    if (adopted) this.#bytes = fstatSync(this.#fd).size
+    if (adopted) this.#bytes = statSync(path).size
+    else this.#fd = openSync(path, 'ax+', 0o600)
   }
 
   get path(): string {
@@ -76,7 +86,7 @@ export class SpoolFile {
    */
   append(lines: Uint8Array): number {
     const offset = this.#bytes
-    for (let written = 0; written < lines.byteLength; ) written += writeSync(this.#fd, lines, written)
+    for (let written = 0; written < lines.byteLength; ) written += writeSync(this.#fd!, lines, written)
     this.#bytes += lines.byteLength
     return offset
   }
@@ -100,6 +110,14 @@ export class SpoolFile {
     this.#busyBytes -= length
     this.#done.add(offset)
     this.#doneBytes += length
+    this.#refusedAt.delete(offset)
+  }
+
+  /** When the line was first refused: now, where it was not before. */
+  refusedAt({ offset }: Line): number {
+    const at = this.#refusedAt.get(offset) ?? performance.now()
+    this.#refusedAt.set(offset, at)
+    return at
   }
 
   /**
@@ -107,19 +125,31 @@ export class SpoolFile {
    * @throws Error when the file cannot be read
    */
   take(maxLines: number, maxBytes: number): TakenLine[] {
+    const fd = this.#fd ?? openSync(this.#path, 'r')
+    try {
+      return this.#takeFrom(fd, maxLines, maxBytes)
+    } finally {
+      if (fd !== this.#fd) closeSync(fd)
+    }
+  }
+
+  #takeFrom(fd: number, maxLines: number, maxBytes: number): TakenLine[] {
     const taken: TakenLine[] = []
     let bytes = 0
     const isFull = () => taken.length >= maxLines || bytes >= maxBytes
     while (!isFull() && this.#position < this.#bytes) {
-      const chunk = this.#read()
+      const chunk = this.#read(fd)
       let start = 0
       while (start < chunk.length && !isFull()) {
-        const newline = chunk.indexOf(NEWLINE, start)
-        const end = newline < 0 ? chunk.length : newline + 1
         const offset = this.#position
+        const end = this.#endOfLine(chunk, start, offset)
         this.#position += end - start
         if (!this.#busy.has(offset) && !this.#done.has(offset)) {
-          taken.push({ ...this.hold(offset, end - start), text: chunk.toString('utf8', start, end) })
+          // Of parts, all but the last end with a damaged line break.
+          const isEnded =
+            chunk[end - 1] === NEWLINE || (this.#parts.has(offset) && this.#parts.has(this.#position))
+          const line = Buffer.from(chunk.subarray(start, isEnded ? end - 1 : end))
+          taken.push({ ...this.hold(offset, end - start), bytes: line, isEnded })
           bytes += end - start
         }
         start = end
@@ -128,16 +158,37 @@ export class SpoolFile {
     return taken
   }
 
+  /** Where the line that begins at `start` of the chunk, and at `offset` of the file, ends there. */
+  #endOfLine(chunk: Buffer, start: number, offset: number): number {
+    const known = this.#parts.get(offset)
+    if (known !== undefined) return start + known
+    const newline = chunk.indexOf(NEWLINE, start)
+    const end = newline < 0 ? chunk.length : newline + 1
+    const line = chunk.subarray(start, newline < 0 ? end : newline)
+    if (this.#done.has(offset) || this.#busy.has(offset) || checkSeal(line) !== 'damaged') return end
+    const [first, ...others] = partLine(line)
+    if (first === undefined || others.length === 0) return end
+    let part = offset + first
+    this.#parts.set(offset, first)
+    for (const [index, length] of others.entries()) {
+      const isLast = index === others.length - 1
+      this.#parts.set(part, isLast && newline >= 0 ? length + 1 : length)
+      part += length
+    }
+    return start + first
+  }
+
   /**
    * Empties a file that is done, so that the next lines begin it anew.
    * @throws Error when it cannot be emptied
    */
   reset(): void {
-    ftruncateSync(this.#fd, 0)
+    ftruncateSync(this.#fd!, 0)
     this.#bytes = 0
     this.#doneBytes = 0
     this.#position = 0
     this.#done.clear()
+    this.#parts.clear()
   }
 
   rename(path: string): void {
@@ -145,8 +196,10 @@ export class SpoolFile {
     this.#path = path
   }
 
+  /** It takes no more lines. */
   close(): void {
-    closeSync(this.#fd)
+    if (this.#fd !== null) closeSync(this.#fd)
+    this.#fd = null
   }
 
   remove(): void {
@@ -155,13 +208,13 @@ export class SpoolFile {
   }
 
   /** Whole lines from the position on; a last one may lack its line break, when its writer died. */
-  #read(): Buffer {
+  #read(fd: number): Buffer {
     for (let size = READ_BYTES; ; size *= 2) {
       const wanted = Math.min(size, this.#bytes - this.#position)
       const buffer = Buffer.allocUnsafe(wanted)
-      const chunk = buffer.subarray(0, readSync(this.#fd, buffer, 0, wanted, this.#position))
+      const chunk = buffer.subarray(0, readSync(fd, buffer, 0, wanted, this.#position))
       if (chunk.length === 0) throw new Error(`${this.#path} is shorter than it was`)
-      if (this.#position + chunk.length >= this.#bytes) return chunk
+      if (this.#position + chunk.length >= this.#bytes || size >= MAX_LINE_BYTES) return chunk
       const end = chunk.lastIndexOf(NEWLINE) + 1
       if (end > 0) return chunk.subarray(0, end)
     }

@@ -33,18 +33,36 @@ export function releasedFileName(id: string): string {
   return `${RELEASED},${id}${SUFFIX}`
 }
 
+/** What the server refused, or what is damaged: kept for a person, who renames it to `released,...` to have it sent. */
+export function setAsideFileName(kind: 'refused' | 'damaged', id: string): string {
+  return `${kind},${id}${SUFFIX}`
+}
+
+export function isSetAside(fileName: string): boolean {
+  return /^(refused|damaged),[^,]*\.jsonl$/.test(fileName)
+}
+
 /** The owner, `null` when the file has none, `undefined` when it is no file of a spool. */
 export function ownerOf(fileName: string): Owner | null | undefined {
   if (!fileName.endsWith(SUFFIX)) return undefined
   const parts = fileName.slice(0, -SUFFIX.length).split(',')
   if (parts.length === 2 && parts[0] === RELEASED) return null
   const [host, pidNamespace, pid, startTime] = parts
-  if (parts.length !== 5 || !/^\d+$/.test(pid!)) return undefined
+  const name = decoded(host!)
+  if (parts.length !== 5 || !/^\d{1,15}$/.test(pid!) || name === undefined) return undefined
   return {
-    host: decodeURIComponent(host!),
+    host: name,
     pidNamespace: pidNamespace!,
     pid: Number(pid),
     startTime: startTime!,
+  }
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined // Not written by us.
   }
 }
 

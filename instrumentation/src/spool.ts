@@ -1,7 +1,16 @@
-import { mkdirSync, renameSync, utimesSync } from 'node:fs'
+import {
+  accessSync,
+  appendFileSync,
+  constants,
+  mkdirSync,
+  renameSync,
+  type Stats,
+  statSync,
+  utimesSync,
+} from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { decodeLine, encodeLines, uuidv7 } from '@agentic-hooks/events'
+import { checkSeal, decodeLine, encodeLines, sealLine, uuidv7 } from '@agentic-hooks/events'
 import { diag } from '@opentelemetry/api'
 import { outsideOfScopes } from './ambient.ts'
 import type { ClientConfig } from './config.ts'
@@ -10,7 +19,16 @@ import { RecordReader, toEventRecord } from './event-record.ts'
 import type { HookLogRecord } from './log-record.ts'
 import type { ClientLogger } from './options.ts'
 import { type Line, SpoolFile, type TakenLine } from './spool-file.ts'
-import { type Owner, ownedFileName, ownerOf, releasedFileName, stateOf, thisProcess } from './spool-owner.ts'
+import {
+  isSetAside,
+  type Owner,
+  ownedFileName,
+  ownerOf,
+  releasedFileName,
+  setAsideFileName,
+  stateOf,
+  thisProcess,
+} from './spool-owner.ts'
 
 /** A file takes no more lines beyond this size, so that it is delivered, and can go, in one piece. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -18,7 +36,10 @@ const SCAN_INTERVAL_MILLIS = 60_000
 /** When the file of a process that cannot be seen from here counts as left behind; living ones touch theirs. */
 const UNTOUCHED_MILLIS = 10 * SCAN_INTERVAL_MILLIS
 
-/** Records read from one file, each with its line. */
+/** Names of files left behind that are remembered; further ones are found by a later look. */
+const MAX_LEFT_BEHIND = 100_000
+
+/** Records read from files, each with its line. */
 export interface SpooledRecords {
   readonly records: readonly HookLogRecord[]
   readonly lines: readonly Line[]
@@ -32,7 +53,7 @@ export interface SpoolProblem {
 /**
  * Events on disk: those that could not be delivered in time and, with `durability: 'disk'`, all that are pending.
  * They are JSON lines in files that one client of one process owns. What a dead process left behind is adopted
- * by an atomic rename, so that only one of many gets it. Nothing is fsynced: the files survive the process, not
+ * by an atomic rename, so that only one of many gets it, a file at a time. Each line ends with a checksum. Nothing is fsynced: the files survive the process, not
  * the machine.
  */
 export class Spool {
@@ -52,8 +73,13 @@ export class Spool {
   #current: SpoolFile | null = null
   /** Lines of events that are in memory too. */
   readonly #held = new Map<HookLogRecord, Line>()
-  /** Bytes that other clients have here. */
+  /** Bytes that other clients have here, what was left behind or set aside included. */
   #foreignBytes = 0
+  /** Files of the dead, by their names, with their sizes. They are adopted one by one, when there is time for them. */
+  readonly #leftBehind = new Map<string, number>()
+  /** Names of files of which it has been said that they cannot be adopted. */
+  readonly #unadoptable = new Set<string>()
+  readonly #setAsideId = uuidv7()
   readonly #scanTimer: NodeJS.Timeout
   #isUnheld = false
   #closed = false
@@ -81,6 +107,7 @@ export class Spool {
   }
 
   get hasDue(): boolean {
+    if (this.#leftBehind.size > 0) return true
     for (const file of this.#files) if (file.hasDue) return true
     return false
   }
@@ -88,7 +115,7 @@ export class Spool {
   /** Writes a record that stays pending in memory. One that cannot be written has only that place. */
   hold(record: HookLogRecord): void {
     if (this.#held.has(record)) return
-    const line = encodeLines([toEventRecord(record)])
+    const line = lineOf(record)
     const place = this.#append(line)
     if (place) this.#held.set(record, place.file.hold(place.offset, line.length))
     this.#warn(place === null)
@@ -121,18 +148,36 @@ export class Spool {
     }
   }
 
-  /** The next records to deliver, of one file; null when there are none. */
+  /** The next records to deliver; null when there are none. */
   take(maxRecords: number, maxBytes: number): SpooledRecords | null {
-    for (const file of this.#files) {
-      while (file.hasDue) {
-        const lines = this.#take(file, maxRecords, maxBytes)
-        if (lines.length === 0) break
-        const records: HookLogRecord[] = []
-        const readable = lines.filter((line) => this.#read(line, records))
-        if (records.length) return { records, lines: readable }
+    const records: HookLogRecord[] = []
+    const lines: Line[] = []
+    let bytes = 0
+    const isFull = () => records.length >= maxRecords || bytes >= maxBytes
+    do {
+      for (const file of this.#files) {
+        while (file.hasDue && !isFull()) {
+          const taken = this.#take(file, maxRecords - records.length, maxBytes - bytes)
+          if (taken.length === 0) break
+          for (const line of taken) {
+            if (!this.#read(line, records)) continue
+            lines.push({ file: line.file, offset: line.offset, length: line.length })
+            bytes += line.length
+          }
+        }
       }
-    }
-    return null
+    } while (!isFull() && this.#adoptNext())
+    return records.length > 0 ? { records, lines } : null
+  }
+
+  /** When the first of taken records was first refused by the server: now, where it was not before. */
+  refusedAt({ lines }: SpooledRecords): number {
+    return lines[0]!.file.refusedAt(lines[0]!)
+  }
+
+  /** Keeps records that the server refuses, out of the way. Returns where, null when they cannot be written. */
+  setAside(records: readonly HookLogRecord[]): string | null {
+    return this.#keep('refused', Buffer.concat(records.map(lineOf)))
   }
 
   /** Taken records were delivered or dropped. */
@@ -172,7 +217,7 @@ export class Spool {
 
   #write(records: readonly HookLogRecord[]): readonly HookLogRecord[] {
     if (records.length === 0) return records
-    const place = this.#append(encodeLines(records.map(toEventRecord)))
+    const place = this.#append(Buffer.concat(records.map(lineOf)))
     if (place) {
       place.file.spooled += records.length
       return []
@@ -184,22 +229,41 @@ export class Spool {
   }
 
   #append(lines: Uint8Array): { readonly file: SpoolFile; readonly offset: number } | null {
-    let bytes = this.#foreignBytes + lines.byteLength
-    for (const file of this.#files) bytes += file.bytes
-    if (bytes > this.#maxBytes) {
+    if (!this.#hasRoomFor(lines)) {
       const message = `${this.#directory} has reached maxSpoolBytes, ${this.#maxBytes}`
       this.problem = { reason: 'spool_full', message }
       return null
     }
     try {
       if (!this.#current || this.#current.bytes >= MAX_FILE_BYTES) {
+        this.#current?.close()
         this.#current = new SpoolFile(this.#newPath(), { adopted: false })
         this.#files.add(this.#current)
       }
       return { file: this.#current, offset: this.#current.append(lines) }
     } catch (error) {
+      this.#current?.close()
       this.#current = null
       this.problem = { reason: 'spool_failed', message: `${this.#directory} cannot be written: ${error}` }
+      return null
+    }
+  }
+
+  #hasRoomFor({ byteLength }: Uint8Array): boolean {
+    let bytes = this.#foreignBytes + byteLength
+    for (const file of this.#files) bytes += file.bytes
+    return bytes <= this.#maxBytes
+  }
+
+  #keep(kind: 'refused' | 'damaged', lines: Uint8Array): string | null {
+    const path = join(this.#directory, setAsideFileName(kind, this.#setAsideId))
+    if (!this.#hasRoomFor(lines)) return null
+    try {
+      appendFileSync(path, lines, { mode: 0o600 })
+      this.#foreignBytes += lines.byteLength
+      return path
+    } catch (error) {
+      this.#logger.warn(`${path} cannot be written: ${error}`)
       return null
     }
   }
@@ -237,6 +301,7 @@ export class Spool {
     } catch (error) {
       this.#files.delete(file)
       if (file === this.#current) this.#current = null
+      file.close()
       const message = `${file.path} is left as it is: ${error}`
       if (file.spooled > 0) this.#drops.add('spool_failed', file.spooled, message)
       else this.#logger.warn(message)
@@ -246,54 +311,110 @@ export class Spool {
 
   #read(line: TakenLine, records: HookLogRecord[]): boolean {
     try {
-      records.push(this.#reader.read(decodeLine(line.text)))
+      if (checkSeal(line.bytes) === 'damaged') throw new Error('it is not as it was written')
+      records.push(this.#reader.read(decodeLine(line.bytes.toString())))
       return true
     } catch (error) {
-      // Half a line is what a process leaves that dies while it writes: its `emit` had not returned.
-      this.#drops.add('invalid', 1, `a line of ${line.file.path} cannot be read: ${error}`)
+      this.#drops.add(
+        'invalid',
+        1,
+        `a line of ${line.file.path} cannot be read${this.#keepDamaged(line)}: ${error}`,
+      )
       this.#finishTaken(line)
       return false
     }
   }
 
-  /** Adopts the files of the dead, and shows the others that this process lives. */
+  /**
+   * Half a line is what a process leaves that dies while it writes: its `emit` had not returned. What was a whole event
+   * once is kept.
+   */
+  #keepDamaged({ bytes, isEnded }: TakenLine): string {
+    if (!isEnded || checkSeal(bytes) === 'unsealed') return ''
+    const path = this.#keep('damaged', Buffer.concat([bytes, Buffer.from('\n')]))
+    return path === null ? '' : `, and is kept in ${path}`
+  }
+
+  /** Looks for what the dead left behind, and shows the others that this process lives. */
   async #scan(): Promise<void> {
     let foreignBytes = 0
+    const leftBehind = new Map<string, number>()
     try {
       const own = new Set([...this.#files].map((file) => basename(file.path)))
       for (const name of await readdir(this.#directory)) {
         const owner = ownerOf(name)
-        if (owner === undefined || own.has(name)) continue
-        const path = join(this.#directory, name)
-        const file = await stat(path).catch(() => null)
+        if ((owner === undefined && !isSetAside(name)) || own.has(name)) continue
+        const file = await stat(join(this.#directory, name)).catch(() => null)
         if (this.#closed) return
         // Gone: another process has adopted or delivered it.
-        if (file === null || (isLeftBehind(owner, file.mtimeMs) && this.#adopt(path))) continue
+        if (!file?.isFile()) continue
         foreignBytes += file.size
+        if (owner === undefined || !isLeftBehind(owner, file.mtimeMs)) continue
+        if (leftBehind.size < MAX_LEFT_BEHIND) leftBehind.set(name, file.size)
       }
-      const now = new Date()
-      for (const file of this.#files) utimesSync(file.path, now, now)
     } catch (error) {
       diag.warn(`agentic-hooks: ${this.#directory} cannot be read: ${error}`)
     }
+    this.#leftBehind.clear()
+    for (const [name, size] of leftBehind) this.#leftBehind.set(name, size)
     this.#foreignBytes = foreignBytes
+    this.#showLife()
   }
 
-  #adopt(path: string): boolean {
-    const newPath = this.#newPath()
+  #showLife(): void {
+    const now = new Date()
+    for (const { path } of this.#files) {
+      try {
+        utimesSync(path, now, now)
+      } catch (error) {
+        diag.warn(`agentic-hooks: ${path} cannot be touched: ${error}`)
+      }
+    }
+  }
+
+  /** Takes over one of the files that were left behind. False when there is none left. */
+  #adoptNext(): boolean {
+    for (const [name, size] of this.#leftBehind) {
+      this.#leftBehind.delete(name)
+      this.#foreignBytes -= size
+      if (this.#adopt(name)) return true
+    }
+    return false
+  }
+
+  /** False when another process has it, or it cannot be read. */
+  #adopt(name: string): boolean {
+    const path = join(this.#directory, name)
     try {
+      const found: Stats | undefined = statSync(path, { throwIfNoEntry: false })
+      if (!found?.isFile() || !isLeftBehind(ownerOf(name), found.mtimeMs)) return false
+      accessSync(path, constants.R_OK)
+      const newPath = this.#newPath()
       renameSync(path, newPath)
       const file = new SpoolFile(newPath, { adopted: true })
       if (file.isDone) file.remove()
       else this.#files.add(file)
       return true
-    } catch {
+    } catch (error) {
+      this.#warnUnadoptable(name, error)
       return false
     }
   }
+
+  /** Once for each file, as it is looked at again every minute. */
+  #warnUnadoptable(name: string, error: unknown): void {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || this.#unadoptable.has(name)) return
+    if (this.#unadoptable.size < MAX_LEFT_BEHIND) this.#unadoptable.add(name)
+    this.#logger.warn(`${join(this.#directory, name)} is left where it is: ${error}`)
+  }
 }
 
-function isLeftBehind(owner: Owner | null, modifiedMillis: number): boolean {
+function lineOf(record: HookLogRecord): Buffer {
+  return sealLine(encodeLines([toEventRecord(record)]))
+}
+
+function isLeftBehind(owner: Owner | null | undefined, modifiedMillis: number): boolean {
+  if (owner === undefined) return false
   if (owner === null) return true
   const state = stateOf(owner)
   return state === 'dead' || (state === 'unknown' && Date.now() - modifiedMillis > UNTOUCHED_MILLIS)

@@ -8,6 +8,8 @@ export interface Batch {
   readonly spooled?: SpooledRecords
   /** How often it was sent. */
   attempts: number
+  /** When the batch that this is a part of was refused. */
+  readonly refusedAt?: number
   /** Serialized once, at the first attempt. */
   body?: Uint8Array
 }
@@ -16,8 +18,10 @@ export interface Batch {
 export type Outcome =
   /** Stored, all but `rejected` of them, which must not be sent again (OTLP: partial success). */
   | { readonly kind: 'accepted'; readonly rejected: number; readonly message: string }
-  /** The whole batch can never succeed. */
-  | { readonly kind: 'refused'; readonly message: string }
+  /** The server, or its serialization (`isCertain`), will not have this batch; a part of it may succeed. */
+  | { readonly kind: 'refused'; readonly message: string; readonly isCertain?: boolean }
+  /** The connection is at fault and not the batch: a wrong token or path, a proxy's answer. Not to be repeated soon. */
+  | { readonly kind: 'denied'; readonly message: string }
   /** Worth another attempt, not before the given time where the server named one. */
   | { readonly kind: 'unavailable'; readonly message: string; readonly retryAfterMillis?: number }
 
@@ -40,6 +44,13 @@ const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([
   504, // Gateway Timeout
 ])
 
-export function isRetryable(status: number): boolean {
-  return RETRYABLE_STATUSES.has(status)
+/** What the statuses say that find fault with the request's content. */
+const REFUSING_STATUSES: ReadonlySet<number> = new Set([
+  400, // Bad Request
+  413, // Content Too Large
+])
+
+export function failureOf(status: number): 'unavailable' | 'refused' | 'denied' {
+  if (RETRYABLE_STATUSES.has(status)) return 'unavailable'
+  return REFUSING_STATUSES.has(status) ? 'refused' : 'denied'
 }
