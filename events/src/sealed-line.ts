@@ -8,6 +8,7 @@ import { crc32 } from 'node:zlib'
 /** The last key of a sealed line: the CRC-32, in 8 hex digits, of the line without this key. */
 export const LINE_CHECKSUM_KEY = 'line_crc32'
 
+const CARRIAGE_RETURN = 13
 const BRACE = Buffer.from('}')
 const TAIL_START = `,"${LINE_CHECKSUM_KEY}":"`
 const TAIL_END = '"}'
@@ -29,9 +30,11 @@ export function sealLine(line: Uint8Array): Buffer {
  * @param line without the newline that ends it
  */
 export function checkSeal(line: Buffer): 'intact' | 'unsealed' | 'damaged' {
-  if (line.byteLength > TAIL_LENGTH) {
-    const body = line.subarray(0, line.byteLength - TAIL_LENGTH)
-    const tail = line.toString('latin1', line.byteLength - TAIL_LENGTH)
+  // Another program may have given the file other line breaks.
+  const end = line.at(-1) === CARRIAGE_RETURN ? line.byteLength - 1 : line.byteLength
+  if (end > TAIL_LENGTH) {
+    const body = line.subarray(0, end - TAIL_LENGTH)
+    const tail = line.toString('latin1', end - TAIL_LENGTH, end)
     if (isTailOf(tail, crc32(body))) return 'intact'
     if (likeness(tail) >= SURELY_A_TAIL) return 'damaged'
   }

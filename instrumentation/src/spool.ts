@@ -310,6 +310,10 @@ export class Spool {
   }
 
   #read(line: TakenLine, records: HookLogRecord[]): boolean {
+    if (line.file.adopted && isEmpty(line.bytes)) {
+      this.#finish(line)
+      return false
+    }
     try {
       if (checkSeal(line.bytes) === 'damaged') throw new Error('it is not as it was written')
       records.push(this.#reader.read(decodeLine(line.bytes.toString())))
@@ -407,6 +411,11 @@ export class Spool {
     if (this.#unadoptable.size < MAX_LEFT_BEHIND) this.#unadoptable.add(name)
     this.#logger.warn(`${join(this.#directory, name)} is left where it is: ${error}`)
   }
+}
+
+/** Blanks, or the zeros that a power failure leaves at the end of a file. */
+function isEmpty(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte <= 0x20)
 }
 
 function lineOf(record: HookLogRecord): Buffer {

@@ -184,6 +184,14 @@ describe('a line', () => {
     expect(numbers()).toEqual(range(99).filter((n) => n < 10 || n > 20))
   })
 
+  it('that ends with a carriage return, or is empty, costs nothing', async () => {
+    const path = await leave(3)
+    writeFileSync(path, `${readFileSync(path, 'utf8').replaceAll('\n', '\r\n')}\n\0\0\0\0`)
+    await using client = clientOf()
+    await vi.waitFor(() => expect(client.stats()).toMatchObject({ adopted: 3, delivered: 3, dropped: 0 }))
+    await vi.waitFor(() => expect(names()).toEqual([]))
+  })
+
   it('of a version before, without a checksum, is delivered', async () => {
     mkdirSync(spool)
     const lines = range(3).map((n) =>

@@ -236,7 +236,12 @@ describe('files', () => {
 
   it('that somebody empties are left, and what was in them counts as lost', async () => {
     server.behaviour = answer(503)
-    await using client = clientOf({ maxRetryAttempts: 0 })
+    await using client = clientOf({
+      maxRetryAttempts: 0,
+      // So that nothing is read from them before they are emptied.
+      retryInitialDelayMillis: 500,
+      retryMaxDelayMillis: 500,
+    })
     emit(client, 3)
     await vi.waitFor(() => expect(client.stats().spooled).toBe(3))
     for (const path of files()) truncateSync(path)
