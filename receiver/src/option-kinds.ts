@@ -83,7 +83,7 @@ export function bytes(min: number, max: number): Kind<number> {
 export const databaseUrl: Kind<string> = {
   placeholder: 'URL',
   allowed: 'a URL such as postgres://user:password@host:5432/database',
-  parse: (value) => (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value) ? value : undefined),
+  parse: (value) => (/^postgres(ql)?:\/\/./.test(value) ? value : undefined),
 }
 
 /** `a,b` or a JSON array of names and of `{"package": "a", "options": {}}`. */

@@ -26,3 +26,15 @@ export class ReadOnlyError extends UnavailableError {
 export class SchemaError extends Error {
   override readonly name = 'SchemaError'
 }
+
+/** A pooler shares sessions of the server among its clients. */
+export class PoolerError extends Error {
+  override readonly name = 'PoolerError'
+
+  constructor(mode: 'transaction' | 'statement') {
+    super(
+      `the database is behind a pooler in ${mode} mode, where settings such as synchronous_commit are those of other ` +
+        'clients and acknowledged events can be lost: use pool_mode = session, or connect to PostgreSQL itself',
+    )
+  }
+}

@@ -16,8 +16,9 @@ import { maintain } from './maintenance.ts'
 import { MaintenanceLoop } from './maintenance-loop.ts'
 import { applyMigrations, pendingMigrations } from './migrations.ts'
 import { type ResolvedOptions, resolveOptions } from './options.ts'
+import { refusePooler } from './pooler.ts'
 import { Reader } from './reader.ts'
-import { remedyOf } from './sqlstate.ts'
+import { isWithoutPartition, remedyOf } from './sqlstate.ts'
 
 const START_RETRY_MILLIS = 250
 /** A start that waits says so at once, and then so often. */
@@ -80,10 +81,11 @@ export class PostgresExporter implements Exporter, EventReader {
   async #prepare(): Promise<void> {
     const client = await connect(this.#options)
     try {
+      await refusePooler(client, this.#options)
       await this.#warnWithoutFsync(client)
       if (this.#options.manageSchema) await this.#prepareSchema(client)
       else await checkSchema(client)
-      this.#pool ??= createPool(this.#options, client)
+      this.#pool ??= await createPool(this.#options)
     } finally {
       await disconnect(client)
     }
@@ -118,7 +120,13 @@ export class PostgresExporter implements Exporter, EventReader {
 
   async export(batch: EventBatch, signal: AbortSignal): Promise<ExportResult> {
     if (batch.events.length === 0) return { stored: 0, duplicates: 0, rejected: [] }
-    return this.#commits.add(batch, signal)
+    try {
+      return await this.#commits.add(batch, signal)
+    } catch (error) {
+      // Whoever sent it sends it again; by then there is a default partition.
+      if (error instanceof Error && isWithoutPartition(error.cause)) this.#maintenance.hurry()
+      throw error
+    }
   }
 
   /** Makes the partitions that the events belong into, so that none of them lands in the default one. */

@@ -2,9 +2,10 @@ import type { EventBatch, ExportResult } from '@agentic-hooks/events'
 import { UnavailableError } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
 import { byKey, PendingBatch } from './pending-batch.ts'
-import { KnownResources } from './resources.ts'
 import { Writer } from './writer.ts'
 
+/** A write that takes so long is stuck: behind a lock, a full disk, or a server that hangs. */
+const STUCK_MILLIS = 5_000
 /** A failed write is news for so long: where nobody writes any more, only the next write can tell. */
 const FAILURE_MILLIS = 10_000
 
@@ -29,11 +30,10 @@ export class GroupCommit {
 
   constructor(options: ResolvedOptions) {
     this.#options = options
-    const resources = new KnownResources()
     this.#writers = Array.from(
       { length: options.connections },
       () =>
-        new Writer(options, resources, {
+        new Writer(options, {
           ready: () => this.#regained(),
           lost: (error) => this.#lost(error),
         }),
@@ -50,8 +50,15 @@ export class GroupCommit {
     )
   }
 
-  /** What the last write failed with, a moment ago: a server that answers may have no room, or no table. */
+  /**
+   * Why writing seems to be impossible though the server answers: every connection's write is stuck, or the last write
+   * failed a moment ago.
+   */
   get failure(): UnavailableError | null {
+    const stuckMillis = Math.min(...this.#writers.map(({ writingMillis }) => writingMillis))
+    if (stuckMillis > STUCK_MILLIS) {
+      return new UnavailableError(`PostgreSQL: no write has ended for ${Math.round(stuckMillis)} ms`)
+    }
     return performance.now() - this.#failedAtMillis < FAILURE_MILLIS ? this.#failure : null
   }
 

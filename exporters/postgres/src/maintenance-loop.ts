@@ -12,6 +12,7 @@ export class MaintenanceLoop {
   readonly #stopping = new AbortController()
   /** Starts of periods that have their partition for sure. */
   readonly #ensured = new Set<Micros>()
+  #waiting = new AbortController()
 
   constructor(options: ResolvedOptions) {
     this.#options = options
@@ -24,6 +25,11 @@ export class MaintenanceLoop {
   /** What is under way is rolled back. */
   stop(): void {
     this.#stopping.abort()
+  }
+
+  /** Does not wait for the next round: something that maintenance repairs is missing. */
+  hurry(): void {
+    this.#waiting.abort()
   }
 
   async ensurePartitions({ events }: EventBatch): Promise<void> {
@@ -49,7 +55,11 @@ export class MaintenanceLoop {
       }
       // Replicas take turns rather than all coming at once.
       const waitMillis = maintenanceIntervalMillis * (0.8 + Math.random() * 0.4)
-      await delay(waitMillis, undefined, { signal, ref: false }).catch(() => {})
+      await delay(waitMillis, undefined, {
+        signal: AbortSignal.any([signal, this.#waiting.signal]),
+        ref: false,
+      }).catch(() => {})
+      this.#waiting = new AbortController()
     }
   }
 

@@ -3,8 +3,10 @@ import { type Micros, nowMicros } from '@agentic-hooks/events'
 import { type Client, DatabaseError } from 'pg'
 import type { ResolvedOptions } from './options.ts'
 import {
+  createDefaultPartitionSql,
   createPartitionSql,
   dropPartitionSql,
+  lacksDefaultPartition,
   listPartitions,
   missingPartitions,
   type Partition,
@@ -25,14 +27,21 @@ export interface MaintenanceStep {
   readonly sql: string
 }
 
-/** Writers that queue behind a lock that we wait for stand still no longer than this. */
-const LOCK_TIMEOUT_MILLIS = 2_000
-const LOCK_ATTEMPTS = 20
-const LOCK_RETRY_MILLIS = 1_000
+/** Writers that queue behind a lock that we wait for stand still no longer than this, at each attempt. */
+const LOCK_TIMEOUT_MILLIS = 100
+/** Together some four minutes, at growing intervals; the next round of maintenance goes on from there. */
+const LOCK_ATTEMPTS = 14
+const FIRST_LOCK_RETRY_MILLIS = 500
+const MAX_LOCK_RETRY_MILLIS = 30_000
+/** Clocks that are synchronized differ by less; retention stops for a larger difference. */
+const MAX_CLOCK_DIFFERENCE_MICROS = 3_600_000_000
 const DAY_MICROS = 86_400_000_000
 const ADVISORY_LOCK = 7_310_868_735_420_002
 
-/** What is due now: partitions ahead of time, then, with retention, everything too old. */
+/**
+ * What is due now: partitions ahead of time, then, with retention, everything too old.
+ * @param now by the database's clock: of several receivers' clocks one may be wrong, and would delete what others keep
+ */
 export function maintenancePlan(
   partitions: readonly Partition[],
   options: MaintenanceOptions,
@@ -93,7 +102,38 @@ export async function maintain(
   const { rows } = await client.query<{ locked: unknown }>(`SELECT ${lock}($1) AS locked`, [ADVISORY_LOCK])
   if (rows[0]?.locked === false) return
   await prepare(client)
-  await runSteps(client, maintenancePlan(await listPartitions(client), options, nowMicros()), options)
+  await runSteps(client, await dueSteps(client, options), options)
+}
+
+/** The plan of this moment: what the database has, by the database's clock. */
+export async function dueSteps(client: Client, options: MaintenanceOptions): Promise<MaintenanceStep[]> {
+  const now = await databaseMicros(client)
+  const differenceMicros = Math.abs(nowMicros() - now)
+  const clocksAgree = differenceMicros <= MAX_CLOCK_DIFFERENCE_MICROS
+  if (!clocksAgree && options.retentionDays !== null) {
+    options.logger.warn(
+      { differenceSeconds: Math.round(differenceMicros / 1e6), database: new Date(now / 1000).toISOString() },
+      'the clocks of this machine and of PostgreSQL disagree: nothing is deleted until they are set right',
+    )
+  }
+  const plan = maintenancePlan(
+    await listPartitions(client),
+    clocksAgree ? options : { ...options, retentionDays: null },
+    now,
+  )
+  return (await lacksDefaultPartition(client)) ? [CREATE_DEFAULT_PARTITION, ...plan] : plan
+}
+
+async function databaseMicros(client: Client): Promise<Micros> {
+  const { rows } = await client.query<{ micros: string }>(
+    'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros',
+  )
+  return Number(rows[0]?.micros)
+}
+
+const CREATE_DEFAULT_PARTITION: MaintenanceStep = {
+  name: 'create the default partition',
+  sql: createDefaultPartitionSql,
 }
 
 /**
@@ -112,7 +152,7 @@ export async function makePartitions(
 
 /** The connection is closed afterwards, which releases the advisory lock. */
 async function prepare(client: Client): Promise<void> {
-  await client.query(`SET timezone = 'UTC'; SET lock_timeout = ${LOCK_TIMEOUT_MILLIS}`)
+  await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MILLIS}`)
 }
 
 async function runSteps(
@@ -133,14 +173,15 @@ async function runSteps(
 }
 
 async function runStep(client: Client, { sql }: MaintenanceStep): Promise<number | null> {
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1, waitMillis = FIRST_LOCK_RETRY_MILLIS; ; attempt++) {
     try {
       // Several statements in one query are one transaction.
       return (await client.query(sql)).rowCount
     } catch (error) {
       if (!isLockConflict(error) || attempt === LOCK_ATTEMPTS) throw error
     }
-    await delay(LOCK_RETRY_MILLIS * (0.5 + Math.random()))
+    await delay(waitMillis * (0.5 + Math.random()))
+    waitMillis = Math.min(waitMillis * 2, MAX_LOCK_RETRY_MILLIS)
   }
 }
 

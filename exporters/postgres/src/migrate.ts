@@ -1,10 +1,9 @@
-import { nowMicros } from '@agentic-hooks/events'
 import type { Client } from 'pg'
 import { connect, disconnect } from './connection.ts'
-import { maintain, maintenancePlan } from './maintenance.ts'
+import { dueSteps, maintain } from './maintenance.ts'
 import { applyMigrations, BEGIN_MIGRATIONS, migrationSql, pendingMigrations } from './migrations.ts'
 import { type PostgresExporterOptions, type ResolvedOptions, resolveOptions } from './options.ts'
-import { listPartitions } from './partitions.ts'
+import { refusePooler } from './pooler.ts'
 
 export interface MigrateMode {
   /** Change nothing and return the SQL that would be run. Default false. */
@@ -31,6 +30,7 @@ export async function migrate(
   const client = await connect(resolved)
   try {
     if (dryRun) return await plan(client, resolved)
+    await refusePooler(client, resolved)
     const applied = await applyMigrations(client)
     await maintain(client, resolved, 'wait')
     return { migrations: applied.map(label), sql: null }
@@ -40,9 +40,8 @@ export async function migrate(
 }
 
 async function plan(client: Client, options: ResolvedOptions): Promise<MigrateReport> {
-  await client.query(`SET timezone = 'UTC'`)
   const pending = await pendingMigrations(client)
-  const steps = maintenancePlan(await listPartitions(client), options, nowMicros())
+  const steps = await dueSteps(client, options)
   const migrations = pending.length > 0 ? `${BEGIN_MIGRATIONS}${migrationSql(pending)}COMMIT;\n` : ''
   const maintenance = steps.map(({ name, sql }) => `\n-- ${name}\nBEGIN;${sql}\nCOMMIT;\n`).join('')
   return { migrations: pending.map(label), sql: `SET timezone = 'UTC';\n${migrations}${maintenance}` }

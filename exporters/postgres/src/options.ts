@@ -1,3 +1,5 @@
+import { databaseHosts } from './database-url.ts'
+
 /** What the exporter tells whoever runs it; pino's loggers fit. */
 export interface Logger {
   info(fields: object, message: string): void
@@ -7,7 +9,8 @@ export interface Logger {
 export interface PostgresExporterOptions {
   /**
    * `postgres://user:password@host:5432/database`. `sslmode`, `sslrootcert`, `sslcert` and `sslkey` mean what
-   * they mean to libpq; without `sslmode` it is `prefer`.
+   * they mean to libpq; without `sslmode` it is `prefer`. Several hosts (`host1:5432,host2:5432`), `?host=/socket/folder`,
+   * `target_session_attrs` and `channel_binding` work as libpq has them.
    */
   readonly databaseUrl: string
   /** Connections that write. Default 2: more brought nothing on two cores. */
@@ -100,7 +103,9 @@ export function resolveOptions(options: Readonly<Record<string, unknown>>): Reso
   for (const [name, [allows, allowed]] of Object.entries(RULES)) {
     const value = resolved[name]
     if (allows(value)) continue
-    throw new Error(`exporter-postgres: option ${name} must be ${allowed}, not ${describe(name, value)}`)
+    throw new Error(
+      `exporter-postgres: option ${name} must be ${allowed}, not ${describe(name, value)}${reasonOf(name, value)}`,
+    )
   }
   return resolved as unknown as ResolvedOptions
 }
@@ -112,6 +117,17 @@ function describe(name: string, value: unknown): string {
   return JSON.stringify(value) ?? String(value)
 }
 
+/** For the one option whose value is never shown. */
+function reasonOf(name: string, value: unknown): string {
+  if (name !== 'databaseUrl' || typeof value !== 'string') return ''
+  try {
+    databaseHosts(value)
+    return ''
+  } catch (error) {
+    return error instanceof Error ? `: ${error.message}` : ''
+  }
+}
+
 function integerFrom(least: number, most: number): readonly [(value: unknown) => boolean, string] {
   return [(value) => isIntegerFrom(value, least, most), `an integer from ${least} to ${most}`]
 }
@@ -121,7 +137,12 @@ function isIntegerFrom(value: unknown, least: number, most: number): boolean {
 }
 
 function isPostgresUrl(value: unknown): boolean {
-  return typeof value === 'string' && /^postgres(ql)?:\/\/./.test(value) && URL.canParse(value)
+  if (typeof value !== 'string' || !/^postgres(ql)?:\/\/./.test(value)) return false
+  try {
+    return databaseHosts(value).length > 0
+  } catch {
+    return false
+  }
 }
 
 function isLogger(value: unknown): boolean {

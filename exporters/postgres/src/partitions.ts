@@ -13,7 +13,7 @@ export interface Partition extends TimeRange {
 
 export type PartitionWidth = 'day' | 'month'
 
-/** Every partition but the default one. The session's time zone must be UTC. */
+/** Every partition but the default one. Their bounds are read as `fixSettings` has them written. */
 export async function listPartitions(client: Client): Promise<Partition[]> {
   const { rows } = await client.query<{ name: string; bound: string }>(
     `SELECT c.relname AS name, pg_get_expr(c.relpartbound, c.oid) AS bound
@@ -22,6 +22,14 @@ export async function listPartitions(client: Client): Promise<Partition[]> {
      ORDER BY c.relname`,
   )
   return rows.map(({ name, bound }) => ({ name, ...parseBound(bound) }))
+}
+
+/** Whether someone took the default partition away. */
+export async function lacksDefaultPartition(client: Client): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `SELECT FROM pg_partitioned_table WHERE partrelid = to_regclass('hook_events') AND partdefid = 0`,
+  )
+  return rowCount === 1
 }
 
 function parseBound(bound: string): TimeRange {
@@ -104,6 +112,11 @@ WITH moved AS (
 INSERT INTO ${name} SELECT * FROM moved;
 ALTER TABLE hook_events ATTACH PARTITION ${name} FOR VALUES FROM (${bounds[0]}) TO (${bounds[1]});`
 }
+
+/** Attaches the table where someone detached it, and makes it where someone dropped it. */
+export const createDefaultPartitionSql = `
+CREATE TABLE IF NOT EXISTS hook_events_default (LIKE hook_events INCLUDING ALL);
+ALTER TABLE hook_events ATTACH PARTITION hook_events_default DEFAULT;`
 
 /** DETACH ... CONCURRENTLY is refused beside a default partition, so all this waits for is the lock. */
 export function dropPartitionSql({ name }: Partition): string {

@@ -10,6 +10,13 @@ const COLUMNS = `
   (extract(epoch FROM "timestamp") * 1000000)::bigint AS timestamp_micros,
   severity, trace_id, span_id, attributes, resource, scope`
 
+/** The lock that a write takes, on the table and every partition, and nothing else. */
+const PROBE_LOCK = `
+BEGIN;
+SET LOCAL lock_timeout = '1s';
+LOCK TABLE hook_events IN ROW EXCLUSIVE MODE;
+ROLLBACK`
+
 /** Answers questions about what is stored. */
 export class Reader implements EventReader {
   readonly #pool: Pool
@@ -18,14 +25,16 @@ export class Reader implements EventReader {
     this.#pool = pool
   }
 
-  /** @throws UnavailableError when the server does not answer in time, or takes no writes */
+  /** @throws UnavailableError when the server does not answer in time, takes no writes, or the events' table is locked */
   async ping(timeoutMillis: number): Promise<void> {
     const ping = { text: 'SHOW transaction_read_only', query_timeout: timeoutMillis }
+    const lock = { text: PROBE_LOCK, query_timeout: timeoutMillis }
     let client: PoolClient | undefined
     try {
       client = await this.#pool.connect()
       const { rows } = await client.query<{ transaction_read_only: string }>(ping)
       if (rows[0]?.transaction_read_only === 'on') throw new ReadOnlyError()
+      await client.query(lock)
       client.release()
     } catch (error) {
       // A new connection may lead to a server that is fit.

@@ -1,5 +1,5 @@
 import { DatabaseError } from 'pg'
-import { SchemaError } from './errors.ts'
+import { PoolerError, SchemaError } from './errors.ts'
 
 /**
  * What an error of PostgreSQL means for the batch that met it.
@@ -13,44 +13,64 @@ import { SchemaError } from './errors.ts'
  */
 export type Remedy = 'row' | 'duplicate' | 'conflict' | 'reconnect' | 'retry' | 'configuration'
 
+const INTERNAL_ERROR = 'XX000'
+
 /** By SQLSTATE, or by its class (the first two characters) where the code is not listed. */
-const REMEDIES: Readonly<Record<string, Remedy>> = {
-  '23505': 'duplicate', // unique_violation
+const REMEDIES: ReadonlyMap<string, Remedy> = new Map([
+  ['23505', 'duplicate'], // unique_violation
 
-  '40P01': 'conflict', // deadlock_detected
-  '40001': 'conflict', // serialization_failure
+  ['40P01', 'conflict'], // deadlock_detected
+  ['40001', 'conflict'], // serialization_failure
 
-  22: 'row', // data_exception: text that is not UTF-8, JSON that is none, a time out of range, NUL
-  23: 'row', // integrity_constraint_violation: a CHECK or NOT NULL that someone added
-  54: 'row', // program_limit_exceeded: an index entry or jsonb too large, nesting beyond the stack
-  P0001: 'row', // raise_exception: a trigger that someone added refuses the row
+  ['22', 'row'], // data_exception: text that is not UTF-8, JSON that is none, a time out of range, NUL
+  ['23', 'row'], // integrity_constraint_violation: a CHECK or NOT NULL that someone added
+  ['54', 'row'], // program_limit_exceeded: an index entry or jsonb too large, nesting beyond the stack
+  ['P0001', 'row'], // raise_exception: a trigger that someone added refuses the row
 
-  '08': 'reconnect', // connection_exception
-  '25006': 'reconnect', // read_only_sql_transaction: failed over, this server is a standby now
-  57: 'reconnect', // operator_intervention: admin_shutdown, crash_shutdown, cannot_connect_now
-  '58': 'reconnect', // system_error: the server lost a file or its disk
-  XX: 'reconnect', // internal_error
+  ['08', 'reconnect'], // connection_exception
+  ['25006', 'reconnect'], // read_only_sql_transaction: failed over, this server is a standby now
+  ['57', 'reconnect'], // operator_intervention: admin_shutdown, crash_shutdown, cannot_connect_now
+  ['58', 'reconnect'], // system_error: the server lost a file or its disk
+  ['XX', 'reconnect'], // internal_error, where no row is named
 
-  53: 'retry', // insufficient_resources: disk_full, out_of_memory, too_many_connections
-  '55': 'retry', // object_not_in_prerequisite_state: lock_not_available
-  57014: 'retry', // query_canceled: statement_timeout
+  ['53', 'retry'], // insufficient_resources: disk_full, out_of_memory, too_many_connections
+  ['55', 'retry'], // object_not_in_prerequisite_state: lock_not_available
+  ['57014', 'retry'], // query_canceled: statement_timeout
 
-  28: 'configuration', // invalid_authorization_specification: wrong password, no pg_hba.conf entry
-  '3D': 'configuration', // invalid_catalog_name: no such database
-  '3F': 'configuration', // invalid_schema_name
-  42: 'configuration', // syntax_error_or_access_rule_violation: no such table, no such privilege
-  '0A': 'configuration', // feature_not_supported
-}
+  ['28', 'configuration'], // invalid_authorization_specification: wrong password, no pg_hba.conf entry
+  ['3D', 'configuration'], // invalid_catalog_name: no such database
+  ['3F', 'configuration'], // invalid_schema_name
+  ['42', 'configuration'], // syntax_error_or_access_rule_violation: no such table, no such privilege
+  ['0A', 'configuration'], // feature_not_supported
+])
 
 /** An error without an SQLSTATE is one of the connection. */
 export function remedyOf(error: unknown): Remedy {
-  if (error instanceof SchemaError) return 'configuration'
+  if (error instanceof SchemaError || error instanceof PoolerError) return 'configuration'
   if (!(error instanceof DatabaseError) || error.code === undefined) return 'reconnect'
-  return REMEDIES[error.code] ?? REMEDIES[error.code.slice(0, 2)] ?? 'retry'
+  if (isWithoutPartition(error)) return 'retry'
+  // An array too large for PostgreSQL's memory, say. The writer makes sure that others can be stored.
+  if (error.code === INTERNAL_ERROR && lineOf(error) !== null) return 'row'
+  return REMEDIES.get(error.code) ?? REMEDIES.get(error.code.slice(0, 2)) ?? 'retry'
 }
 
-/** The row, from 1, that the error's context names; null when it names none. */
+/**
+ * No partition takes the row, not even the default one: check_violation of a table without the name of a constraint. The tables are
+ * at fault, never the row.
+ */
+export function isWithoutPartition(error: unknown): boolean {
+  return (
+    error instanceof DatabaseError && error.code === '23514' && error.table !== undefined && !error.constraint
+  )
+}
+
+/** The row, from 1, that the error's context names, in whichever language; null when it names none. */
 export function lineOf(error: unknown): number | null {
-  const match = error instanceof DatabaseError && /^COPY \S+, line (\d+)/m.exec(error.where ?? '')
+  const match = error instanceof DatabaseError && /^COPY [^\s,]+,\D*(\d+)/m.exec(error.where ?? '')
   return match ? Number(match[1]) : null
+}
+
+/** An error that a row or the server may have caused. */
+export function isInternalError(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === INTERNAL_ERROR
 }

@@ -2,6 +2,7 @@ import type { Client } from 'pg'
 import { CopyIn } from './copy-in.ts'
 import { COPY_COLUMNS, encodeRows } from './copy-rows.ts'
 import type { Rows } from './pending-batch.ts'
+import { KnownResources } from './resources.ts'
 
 const COPY = `COPY hook_events (${COPY_COLUMNS}) FROM STDIN (FORMAT binary)`
 
@@ -13,6 +14,13 @@ SELECT ${COPY_COLUMNS} FROM hook_events_incoming ORDER BY "timestamp", event_id
 ON CONFLICT DO NOTHING
 RETURNING event_id`
 
+/** The smallest row, which never stays. */
+const PROBE = `
+BEGIN;
+INSERT INTO hook_events (event_id, event_type, session_id, data, "timestamp")
+VALUES (gen_random_uuid(), 'probe', '', '{}', now());
+ROLLBACK`
+
 /** Empty again after each transaction. */
 const CREATE_INCOMING = 'CREATE TEMPORARY TABLE hook_events_incoming (LIKE hook_events) ON COMMIT DELETE ROWS'
 
@@ -22,6 +30,7 @@ const MAX_KEPT_BYTES = 2 ** 22
 /** Stores rows over one connection. One call at a time. */
 export class EventStore {
   readonly client: Client
+  readonly resources = new KnownResources()
   /** Encoding into the same pages again costs a third of doing it into fresh ones. */
   #memory = Buffer.alloc(0)
   #hasIncoming = false
@@ -44,6 +53,16 @@ export class EventStore {
       stored.set(eventId, (stored.get(eventId) ?? 0) + 1)
     }
     return rows.map(({ events }) => events.filter(({ eventId }) => takeOne(stored, eventId)).length)
+  }
+
+  /** @throws the error of PostgreSQL when not even the smallest row can be stored */
+  async probe(): Promise<void> {
+    try {
+      await this.client.query(PROBE)
+    } catch (error) {
+      await this.client.query('ROLLBACK')
+      throw error
+    }
   }
 
   #copy(sql: string, rows: readonly Rows[]): Promise<string[]> {

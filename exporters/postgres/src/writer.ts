@@ -3,9 +3,8 @@ import { bounded, connect, disconnect } from './connection.ts'
 import { UnavailableError } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
 import { type PendingBatch, partOf, type Rows } from './pending-batch.ts'
-import type { KnownResources } from './resources.ts'
 import { prepareSession } from './session.ts'
-import { lineOf, remedyOf } from './sqlstate.ts'
+import { isInternalError, lineOf, remedyOf } from './sqlstate.ts'
 import { EventStore } from './store.ts'
 
 /** Attempts at a write that meets another transaction, before its batches are rejected. */
@@ -32,15 +31,13 @@ export interface WriterEvents {
  */
 export class Writer {
   readonly #options: ResolvedOptions
-  readonly #resources: KnownResources
   readonly #events: WriterEvents
   readonly #closing = new AbortController()
   #store: EventStore | null = null
-  #writing = false
+  #writingSinceMillis: number | null = null
 
-  constructor(options: ResolvedOptions, resources: KnownResources, events: WriterEvents) {
+  constructor(options: ResolvedOptions, events: WriterEvents) {
     this.#options = options
-    this.#resources = resources
     this.#events = events
   }
 
@@ -49,7 +46,12 @@ export class Writer {
   }
 
   get ready(): boolean {
-    return this.#store !== null && !this.#writing
+    return this.#store !== null && this.#writingSinceMillis === null
+  }
+
+  /** How long the write that is under way has taken so far; 0 while there is none. */
+  get writingMillis(): number {
+    return this.#writingSinceMillis === null ? 0 : performance.now() - this.#writingSinceMillis
   }
 
   async open(): Promise<void> {
@@ -70,7 +72,7 @@ export class Writer {
 
   /** Settles every batch of the group, and never rejects itself: what the write failed with, or null. */
   async write(group: readonly PendingBatch[]): Promise<UnavailableError | null> {
-    this.#writing = true
+    this.#writingSinceMillis = performance.now()
     try {
       await this.#storeGroup(group)
       for (const batch of group) batch.resolve()
@@ -80,7 +82,7 @@ export class Writer {
       for (const batch of group) batch.reject(unavailable)
       return unavailable
     } finally {
-      this.#writing = false
+      this.#writingSinceMillis = null
     }
   }
 
@@ -118,6 +120,7 @@ export class Writer {
       batch.addStored(stored, events.length - stored)
     } catch (error) {
       if (remedyOf(error) !== 'row') throw error
+      if (isInternalError(error)) await this.#bounded((store) => store.probe())
       const index = events.length === 1 ? 0 : (lineOf(error) ?? 0) - 1
       const refused = events[index]
       if (refused) batch.addRejection(refused, reasonOf(error))
@@ -131,8 +134,9 @@ export class Writer {
 
   /** How many of each were not there before. Goes the long way only when some of the rows are there already. */
   async #storeRows(rows: readonly Rows[]): Promise<number[]> {
-    const missing = this.#resources.missing(rows.flatMap(({ resources }) => [...resources.values()]))
-    if (missing.size > 0) await this.#bounded(({ client }) => this.#resources.insert(client, missing))
+    const origins = rows.flatMap(({ resources }) => [...resources.values()])
+    const missing = this.#store?.resources.missing(origins)
+    if (missing?.size) await this.#bounded(({ client, resources }) => resources.insert(client, missing))
     try {
       await this.#bounded((store) => store.copy(rows))
       return rows.map(({ events }) => events.length)

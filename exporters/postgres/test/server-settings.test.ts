@@ -1,0 +1,185 @@
+import { sampleRecords } from '@agentic-hooks/events/testing'
+import { Client } from 'pg'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { execute, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
+import { migrate } from '../src/index.ts'
+import { RecordingLogger, SILENT, send, startExporter } from './exporters.ts'
+import { storedEvents, valueIn } from './stored-events.ts'
+
+let server: PostgresServer
+let databaseUrl: string
+
+beforeAll(async () => {
+  server = await startPostgres({ owned: true })
+})
+beforeEach(async () => {
+  databaseUrl = await server.createDatabase()
+})
+afterAll(() => server?.stop())
+
+const SETTINGS: readonly (readonly [name: string, value: string])[] = [
+  ['DateStyle', 'German'],
+  ['DateStyle', 'SQL, DMY'],
+  ['IntervalStyle', 'iso_8601'],
+  ['TimeZone', 'Pacific/Chatham'],
+  ['array_nulls', 'off'],
+  ['bytea_output', 'escape'],
+  ['standard_conforming_strings', 'off'],
+  ['extra_float_digits', '-15'],
+  ['quote_all_identifiers', 'on'],
+  ['transform_null_equals', 'on'],
+  ['default_transaction_isolation', 'serializable'],
+  ['default_transaction_deferrable', 'on'],
+  ['lock_timeout', '1'],
+  ['statement_timeout', '20'],
+  ['synchronous_commit', 'off'],
+]
+
+describe('a database with settings of its own', () => {
+  it.each(SETTINGS)('%s = %s stores, reads, makes and drops partitions as any other', async (name, value) => {
+    const database = new URL(databaseUrl).pathname.slice(1)
+    await execute(databaseUrl, `ALTER DATABASE ${database} SET ${name} = '${value}'`)
+    await migrate({ databaseUrl, partitionsAhead: 1, logger: SILENT })
+    await execute(
+      databaseUrl,
+      `CREATE TABLE hook_events_p20200101 PARTITION OF hook_events
+       FOR VALUES FROM ('2020-01-01T00:00:00Z') TO ('2020-01-02T00:00:00Z')`,
+    )
+    await migrate({ databaseUrl, partitionsAhead: 2, retentionDays: 30, logger: SILENT })
+    expect(await valueIn(databaseUrl, `SELECT to_regclass('hook_events_p20200101') IS NULL`)).toBe(true)
+
+    const exporter = await startExporter({ databaseUrl, partitionsAhead: 3 })
+    const events = sampleRecords(3)
+    await send(exporter, events)
+    const partitions = `SELECT count(*)::int FROM pg_inherits WHERE inhparent = 'hook_events'::regclass`
+    expect(await valueIn(databaseUrl, partitions)).toBe(5)
+    const read: string[] = []
+    for await (const { eventId } of exporter.query({})) read.push(eventId)
+    expect(read.sort()).toEqual(events.map(({ eventId }) => eventId).sort())
+  })
+})
+
+describe('the clock of a receiver that is a year ahead', () => {
+  it('deletes nothing, and is told of', async () => {
+    await migrate({ databaseUrl, partitionsAhead: 1, logger: SILENT })
+    const exporter = await startExporter({ databaseUrl, partitionsAhead: 1 })
+    await send(exporter, sampleRecords(5))
+    const logger = new RecordingLogger()
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 366 * 86_400_000 })
+    onTestFinished(() => void vi.useRealTimers())
+    await migrate({ databaseUrl, partitionsAhead: 1, retentionDays: 30, logger })
+    expect(await storedEvents(databaseUrl)).toHaveLength(5)
+    expect(logger.warnings.map(({ message }) => message)).toEqual([
+      'the clocks of this machine and of PostgreSQL disagree: nothing is deleted until they are set right',
+    ])
+    const future = `SELECT count(*)::int FROM pg_inherits WHERE inhparent = 'hook_events'::regclass`
+    expect(await valueIn(databaseUrl, future)).toBe(3)
+  })
+})
+
+describe('the default partition', () => {
+  it('that someone dropped is the fault of no event: it comes back, and the events with it', async () => {
+    const exporter = await startExporter({
+      databaseUrl,
+      partitionsAhead: 0,
+      maintenanceIntervalMillis: 3_600_000,
+    })
+    await execute(databaseUrl, 'DROP TABLE hook_events_default')
+    const late = sampleRecords(2).map((record) => ({ ...record, timestampMicros: 1_000_000 }))
+    await expect(send(exporter, late)).rejects.toThrow(/no partition of relation/)
+    await expect(exporter.health()).rejects.toThrow(/no partition of relation/)
+    await vi.waitFor(async () => expect((await send(exporter, late)).stored).toBe(2))
+    expect(await valueIn(databaseUrl, 'SELECT count(*)::int FROM hook_events_default')).toBe(2)
+  })
+})
+
+describe('resources', () => {
+  it.each(['a restore that the connections survive', 'a failover'])(
+    'are there again after %s',
+    async (what) => {
+      const exporter = await startExporter({ databaseUrl, connections: 2 })
+      const events = () =>
+        sampleRecords(4).map((record) => ({
+          ...record,
+          origin: { resource: Buffer.from('{"service.name":"a"}'), scope: null },
+        }))
+      await send(exporter, events())
+      await execute(databaseUrl, 'TRUNCATE hook_events, hook_resources')
+      if (what === 'a failover') {
+        await execute(
+          databaseUrl,
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+        )
+      } else {
+        const { now } = performance
+        vi.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + 60_001)
+        onTestFinished(() => void vi.restoreAllMocks())
+      }
+      await vi.waitFor(() => send(exporter, events()))
+      const orphans = `SELECT count(*)::int FROM hook_events
+      WHERE resource_id IS NOT NULL AND resource_id NOT IN (SELECT id FROM hook_resources)`
+      expect(await valueIn(databaseUrl, orphans)).toBe(0)
+      expect(await valueIn(databaseUrl, 'SELECT count(*)::int FROM hook_resources')).toBe(1)
+    },
+  )
+})
+
+describe('an internal error of PostgreSQL (XX000)', () => {
+  it('that names a line, while others can be stored, is the fault of that row', async () => {
+    const exporter = await startExporter({ databaseUrl })
+    await execute(
+      databaseUrl,
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN RAISE EXCEPTION 'invalid memory alloc request size' USING ERRCODE = 'XX000'; END $$;
+       CREATE TRIGGER refuse BEFORE INSERT ON hook_events FOR EACH ROW
+       WHEN (NEW.session_id = 'poison') EXECUTE FUNCTION refuse()`,
+    )
+    const [poison, ...good] = sampleRecords(5)
+    const result = await send(exporter, [
+      ...good.slice(0, 2),
+      { ...poison!, sessionId: 'poison' },
+      ...good.slice(2),
+    ])
+    expect(result.stored).toBe(4)
+    expect(result.rejected).toEqual([
+      { eventId: poison!.eventId, reason: expect.stringContaining('invalid memory alloc request size') },
+    ])
+  })
+})
+
+describe('a locked table', () => {
+  it('is ill health, and well again when the lock is gone', async () => {
+    const exporter = await startExporter({ databaseUrl })
+    const locker = new Client({ connectionString: databaseUrl })
+    await locker.connect()
+    await locker.query('BEGIN; LOCK TABLE hook_events IN EXCLUSIVE MODE')
+    await expect(exporter.health()).rejects.toThrow(/lock timeout/)
+    await locker.query('ROLLBACK')
+    await locker.end()
+    await exporter.health()
+  })
+})
+
+describe('retention while somebody reads what is to be dropped', () => {
+  it('lets writers go on', async () => {
+    await migrate({ databaseUrl, partitionsAhead: 1, logger: SILENT })
+    await execute(
+      databaseUrl,
+      `CREATE TABLE hook_events_p20200101 PARTITION OF hook_events
+       FOR VALUES FROM ('2020-01-01T00:00:00Z') TO ('2020-01-02T00:00:00Z')`,
+    )
+    const exporter = await startExporter({ databaseUrl })
+    const reader = new Client({ connectionString: databaseUrl })
+    await reader.connect()
+    await reader.query('BEGIN; SELECT count(*) FROM hook_events')
+    const dropped = migrate({ databaseUrl, partitionsAhead: 1, retentionDays: 30, logger: SILENT })
+    const isWaiting = `SELECT count(*)::int FROM pg_locks WHERE NOT granted AND locktype = 'relation'`
+    await vi.waitFor(async () => expect(await valueIn(databaseUrl, isWaiting)).toBe(1), { interval: 1 })
+    for (let batch = 0; batch < 20; batch++) await send(exporter, sampleRecords(10))
+    await reader.query('ROLLBACK')
+    await reader.end()
+    await dropped
+    expect(await storedEvents(databaseUrl)).toHaveLength(200)
+  })
+})
