@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sampleRecords } from '@agentic-hooks/events/testing'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { againAfterMidnight } from '../../../test/midnight.ts'
 import { execute, freePort, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
 import { createExporter, migrate, UnavailableError } from '../src/index.ts'
 import { RecordingLogger, SILENT, send, startExporter } from './exporters.ts'
@@ -77,8 +78,8 @@ describe('sslmode', () => {
     await expect(startOnce(databaseUrl)).rejects.toThrow('does not support SSL')
   })
 
-  it('stands beside search_path, which names the schema of the tables', async () => {
-    await execute(plainUrl, 'CREATE SCHEMA hooks')
+  it('stands beside search_path, which names the schema of the tables', againAfterMidnight(), async () => {
+    await execute(plainUrl, 'DROP SCHEMA IF EXISTS hooks CASCADE; CREATE SCHEMA hooks')
     const databaseUrl = withParameters(plainUrl, { options: '-c search_path=hooks' })
     const exporter = await startExporter({ databaseUrl, partitionsAhead: 0, retentionDays: 1 })
     await send(exporter, sampleRecords(2))

@@ -2,6 +2,7 @@ import { batchOf, type EventRecord } from '@agentic-hooks/events'
 import { sampleRecord } from '@agentic-hooks/events/testing'
 import { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { againAfterMidnight } from '../../../test/midnight.ts'
 import { execute, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
 import { migrate, type PostgresExporterOptions } from '../src/index.ts'
 import { missingPartitions, periodOf, periodsFrom } from '../src/partitions.ts'
@@ -74,7 +75,7 @@ describe('periods', () => {
   })
 })
 
-describe('partitions', () => {
+describe('partitions', againAfterMidnight(), () => {
   it('are there for today and the days ahead before the first event', async () => {
     const exporter = await startExporter({ databaseUrl, partitionsAhead: 3 })
     const today = Math.floor(daysAgo(0) / DAY_MICROS) * DAY_MICROS
@@ -173,7 +174,7 @@ describe('partitions', () => {
   })
 })
 
-describe('retention', () => {
+describe('retention', againAfterMidnight(), () => {
   const keep = (retentionDays: number) => migrateNow({ retentionDays })
 
   async function importAt(times: readonly number[], fields: Partial<EventRecord> = {}): Promise<void> {
