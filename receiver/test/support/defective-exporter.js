@@ -5,6 +5,7 @@ export function createExporter() {
     start: async () => {},
     async export({ events }) {
       for (const { eventType } of events) {
+        if (eventType === 'killing') process.kill(process.pid, 'SIGKILL')
         if (eventType === 'uncaught') setImmediate(() => undefined.member)
         if (eventType === 'unhandled') setImmediate(() => void Promise.reject(new Error('nobody waits')))
       }
