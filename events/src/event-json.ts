@@ -9,7 +9,7 @@ import { toUuid, uuidv7Millis } from './uuid.ts'
 /**
  * The event of a parsed REST body or line. Unknown keys are ignored; `timestamp` is ISO 8601 or a number of
  * seconds (milliseconds from 20,000,000,000 up) since 1970, and when missing, the one inside a UUIDv7
- * event_id, else the time of receipt.
+ * event_id where {@link timeOfId} believes it, else the time of receipt.
  * @param path what to put before the names of wrong fields, as in `3.`
  * @throws InvalidEventError that lists every wrong field
  */
@@ -22,7 +22,9 @@ export function decodeEvent(value: unknown, path = '', receivedAtMicros: Micros 
   const givenId = fields.text('event_id')
   const id = toUuid(givenId)
   const timestampMicros =
-    fields.timestamp('timestamp') ?? (givenId ? timeOfId(id.eventId) : null) ?? receivedAtMicros
+    fields.timestamp('timestamp') ??
+    (givenId ? timeOfId(id.eventId, receivedAtMicros) : null) ??
+    receivedAtMicros
   const attributes = fields.object('attributes')
   const resource = fields.object('resource')
   const scope = fields.object('scope')
@@ -74,13 +76,21 @@ export function toEventRecord(event: HookEvent, receivedAtMicros: Micros = nowMi
   )
 }
 
+/** 2015-01-01, long before there were UUIDv7s. */
+const EARLIEST_ID_MICROS = Date.UTC(2015, 0) * 1000
+/** The clocks of two machines differ by minutes, or by a time zone when one is wrong. */
+const MAX_CLOCK_SKEW_MICROS = 86_400_000_000
+
 /**
- * The time inside a UUIDv7, so that a retried event without a timestamp keeps its key; null for one that no timestamp
- * may be.
+ * The time inside a UUIDv7, so that a retried event without a timestamp keeps its key. Null for one before 2015 or more
+ * than a day ahead: other kinds of ids, such as the first drafts of UUIDv7, look the same and mean another time.
  */
-export function timeOfId(eventId: string): Micros | null {
+export function timeOfId(eventId: string, receivedAtMicros: Micros = nowMicros()): Micros | null {
   const millis = uuidv7Millis(eventId)
-  return millis === null || millis * 1000 > MAX_TIMESTAMP_MICROS ? null : millis * 1000
+  if (millis === null) return null
+  const micros = millis * 1000
+  const latestMicros = Math.max(receivedAtMicros, nowMicros()) + MAX_CLOCK_SKEW_MICROS
+  return micros >= EARLIEST_ID_MICROS && micros <= latestMicros ? micros : null
 }
 
 /** Reads the members of one object and remembers each that is wrong. */
@@ -156,6 +166,9 @@ function toMicros(value: unknown): Micros | null {
 
 /** As pydantic reads numbers, which the original service did: seconds up to 2e10, milliseconds above. */
 function numberToMicros(value: number): Micros {
+  // These have an exponent in their text: less than a microsecond, and far beyond what can be stored.
+  if (Math.abs(value) < 1e-6) return 0
+  if (Math.abs(value) >= 1e21) return value
   const fractionDigits = Math.abs(value) <= 2e10 ? 6 : 3
   // Shifts the point in the text: multiplying 1795361760.123456 by a million is often a microsecond short.
   const [whole, fraction = ''] = String(value).split('.')

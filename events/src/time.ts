@@ -1,3 +1,5 @@
+import { MAX_TIMESTAMP_MICROS } from './event.ts'
+
 /** Microseconds since 1970, an integer. Times are truncated to microseconds everywhere, as PostgreSQL keeps them. */
 export type Micros = number
 
@@ -28,11 +30,20 @@ export function parseTimestamp(text: string): Micros | null {
   return (millis - offsetMillis) * 1000 + Number(fraction.padEnd(6, '0').slice(0, 6))
 }
 
+/** The same time in whole microseconds, or the nearest that every store can hold: from 1970 to 2255-06-05. */
+export function storableMicros(micros: number): Micros {
+  return Math.min(Math.max(Math.floor(micros) || 0, 0), MAX_TIMESTAMP_MICROS)
+}
+
 let cachedSecond = -1
 let cachedText = ''
 
-/** As in `2026-11-22T15:36:00.123456+00:00`, always with six digits. */
-export function formatTimestamp(micros: Micros): string {
+/**
+ * As in `2026-11-22T15:36:00.123456+00:00`, always with six digits. Never throws: a time that no store can hold is
+ * written as the nearest that can be, see {@link storableMicros}.
+ */
+export function formatTimestamp(time: Micros): string {
+  const micros = storableMicros(time)
   const second = Math.floor(micros / 1_000_000)
   if (second !== cachedSecond) {
     cachedText = new Date(second * 1000).toISOString().slice(0, 19)

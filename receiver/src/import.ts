@@ -7,6 +7,7 @@ import {
   type Exporter,
   type ExportResult,
   isPermanentExportError,
+  storableMicros,
 } from '@agentic-hooks/events'
 import { FILE_MODE, type OpenFile, readLines } from '@agentic-hooks/exporter-jsonl'
 
@@ -123,7 +124,7 @@ class Importer {
     let lines: DecodedLine[] = []
     let [number, sentBytes, readBytes] = [0, 0, 0]
     // A line without a time is given that of the line before it, so that it is the same event the next time.
-    let micros = Math.floor(mtimeMillis * 1000)
+    let micros = storableMicros(mtimeMillis * 1000)
     for await (const { bytes, start, end } of readLines(file, { unended: true })) {
       if (this.#options.signal.aborted || start >= source.bytes) break
       number++

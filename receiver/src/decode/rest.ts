@@ -59,13 +59,17 @@ function decoded(events: EventRecord[], receivedAtMicros: Micros, budget: Budget
   return { batch: { events, receivedAtMicros, byteLength: budget.heldBytes }, rejected: [] }
 }
 
+/** The byte order mark, which Windows PowerShell puts before what it pipes. */
+const BYTE_ORDER_MARK = 0xfeff
+
 /**
- * A JSON body, invalid UTF-8 replaced by U+FFFD.
+ * A JSON body, invalid UTF-8 replaced by U+FFFD, a byte order mark before it skipped.
  * @throws UndecodableError
  */
 export function parseBody(body: Uint8Array): unknown {
   try {
-    return parseJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString())
+    const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
+    return parseJson(text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text)
   } catch (error) {
     throw new UndecodableError(`the body is not JSON: ${withoutExcerpt((error as Error).message)}`)
   }

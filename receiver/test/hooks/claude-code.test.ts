@@ -118,3 +118,17 @@ it('refuses what is no hook, and says why', () => {
   expect(() => decode({ hook_event_name: 'Stop' })).toThrow('session_id: is required')
   expect(() => decode({ hook_event_name: 'Stop', session_id: 7 })).toThrow('session_id: must be a string')
 })
+
+it.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])(
+  'takes an unknown hook called %s for a custom type',
+  (name) => {
+    const body = `{"hook_event_name":${JSON.stringify(name)},"session_id":"s","__proto__":{"a":1}}`
+    const [event] = decode(body)
+    expect(event!.eventType).toBe(name === '__proto__' ? name : name.replace(/[A-Z]/g, '_$&').toLowerCase())
+    expect(Object.keys(event!.data)).toEqual(['hook_event_name', 'session_id', '__proto__'])
+  },
+)
+
+it('skips a byte order mark before the body', () => {
+  expect(decode('\uFEFF{"hook_event_name":"Stop","session_id":"s"}')).toHaveLength(1)
+})
