@@ -1,14 +1,17 @@
-# The receiver. `docker build -t agentic-hooks-receiver .`, then docs/deployment.md.
+# The receiver. `docker build -t agentic-hooks-receiver .`, then docs/operate/deployment.md.
 
 FROM node:24-bookworm-slim AS manifests
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY bench/package.json bench/
+COPY durable-files/package.json durable-files/
 COPY events/package.json events/
 COPY exporters/jsonl/package.json exporters/jsonl/
 COPY exporters/postgres/package.json exporters/postgres/
 COPY instrumentation/package.json instrumentation/
 COPY receiver/package.json receiver/
+COPY system-tests/package.json system-tests/
+COPY testing/package.json testing/
 
 FROM manifests AS build
 RUN npm ci --no-audit --no-fund
@@ -21,6 +24,8 @@ RUN npm ci --no-audit --no-fund --omit=dev --omit=optional --workspace receiver
 FROM node:24-bookworm-slim
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
+COPY --from=build /app/durable-files/package.json durable-files/
+COPY --from=build /app/durable-files/dist durable-files/dist
 COPY --from=build /app/events/package.json events/
 COPY --from=build /app/events/dist events/dist
 COPY --from=build /app/exporters/jsonl/package.json exporters/jsonl/

@@ -14,14 +14,27 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     projects: [
-      ...['events', 'exporters/jsonl', 'exporters/postgres', 'instrumentation', 'receiver', 'bench'].map(
-        project,
-      ),
-      { extends: true, test: { name: 'chaos', root: 'test/chaos' } },
+      ...[
+        'durable-files',
+        'events',
+        'exporters/jsonl',
+        'exporters/postgres',
+        'instrumentation',
+        'receiver',
+        'bench',
+      ].map(project),
+      {
+        extends: true,
+        test: {
+          name: 'system-tests',
+          root: 'system-tests',
+          include: ['{abuse,chaos,conformance,fuzz}/**/*.test.ts'],
+        },
+      },
     ],
     // Most tests wait for processes: two at a time also where there are only two cores.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    setupFiles: [join(import.meta.dirname, 'test/patience.ts')],
+    setupFiles: [join(import.meta.dirname, 'testing/src/patience.ts')],
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { execute } from '../test/postgres.ts'
+import { execute } from '@agentic-hooks/testing/postgres'
 import { type BenchOptions, interleaved, medianRows, type Row } from './harness.ts'
 import type { LoadOptions, Protocol } from './load/options.ts'
 import { startLoad } from './load/start.ts'

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { execute } from '../test/postgres.ts'
+import { execute } from '@agentic-hooks/testing/postgres'
 
 /** Every Linux that Node supports; there is no portable way to ask. */
 const TICKS_PER_SECOND = 100

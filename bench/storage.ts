@@ -2,7 +2,7 @@ import { createReadStream, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createExporter } from '@agentic-hooks/exporter-postgres'
-import { execute, startPostgres } from '../test/postgres.ts'
+import { execute, startPostgres } from '@agentic-hooks/testing/postgres'
 import type { Row } from './harness.ts'
 import { postmasterPid } from './processes.ts'
 

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { execute } from '../test/postgres.ts'
+import { execute } from '@agentic-hooks/testing/postgres'
 import type { BenchOptions, Row } from './harness.ts'
 import { peakResidentBytes, treeCpuSeconds } from './processes.ts'
 import { startReceiver } from './servers.ts'

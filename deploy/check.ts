@@ -1,7 +1,15 @@
 import { join } from 'node:path'
-import { collectorPath } from '../scripts/collector/build.ts'
-import { composeCommand } from '../scripts/compose.ts'
-import { goTool, missing, missingGo, missingPython, python, runIn, withFolder } from '../scripts/tools.ts'
+import { collectorPath } from '@agentic-hooks/testing/collector/build'
+import {
+  goTool,
+  missing,
+  missingGo,
+  missingPython,
+  python,
+  runIn,
+  withFolder,
+} from '@agentic-hooks/testing/tools'
+import { composeCommand } from './compose.ts'
 
 /*
  * `npm run check:deploy`: every file that deploys something, read by the program that will read it. What a check

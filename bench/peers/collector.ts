@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { collectorPath } from '../../scripts/collector/build.ts'
-import { freePort } from '../../test/postgres.ts'
+import { collectorPath } from '@agentic-hooks/testing/collector/build'
+import { freePort } from '@agentic-hooks/testing/postgres'
 import { type Server, startServer } from '../servers.ts'
 
 const EXPORTERS = {

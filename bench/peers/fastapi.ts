@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { cachePath, runIn, shortHash } from '../../scripts/tools.ts'
+import { cachePath, runIn, shortHash } from '@agentic-hooks/testing/tools'
 import { type Server, startServer } from '../servers.ts'
 
 const REQUIREMENTS = join(import.meta.dirname, 'requirements.txt')

@@ -4,8 +4,8 @@ import { expect, it } from 'vitest'
 import { flameGraph } from '../flame-graph.ts'
 import { type CpuProfile, type Frame, foldProfile, prune } from '../flame-profile.ts'
 
-const APP = pathToFileURL(join(import.meta.dirname, '../../receiver/src/app.ts')).href
-const DECODE = new URL('decode/otlp-protobuf.ts', APP).href
+const APP = pathToFileURL(join(import.meta.dirname, '../../receiver/src/routes/app.ts')).href
+const DECODE = new URL('../decode/otlp-protobuf.ts', APP).href
 
 const node = (id: number, functionName: string, url: string, children: number[] = []) => ({
   id,

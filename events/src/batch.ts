@@ -1,6 +1,6 @@
+import { parseJsonBytes } from './codec/json.ts'
+import { type Micros, nowMicros } from './codec/time.ts'
 import type { EventData, StoredEvent } from './event.ts'
-import { parseJsonBytes } from './json.ts'
-import { type Micros, nowMicros } from './time.ts'
 
 /**
  * One event as exporters get it. Everything a store needs as a column is a plain value that every store can

@@ -24,7 +24,7 @@ export const EventType = {
 
 export type EventType = (typeof EventType)[keyof typeof EventType] | (string & {})
 
-/** The payload of an event: any JSON object. docs/values.md says what becomes of values JSON does not have. */
+/** The payload of an event: any JSON object. docs/guide/values.md says what becomes of values JSON does not have. */
 export type EventData = Record<string, unknown>
 
 /** What an agent emits. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { batchOf, isEventReader, Severity, severityOf } from '../src/index.ts'
-import { SinkExporter, sampleRecord } from '../src/testing.ts'
+import { SinkExporter, sampleRecord } from '../src/testing/index.ts'
 
 describe('severityOf', () => {
   it.each([

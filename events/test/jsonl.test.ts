@@ -8,7 +8,7 @@ import {
   toHookEvent,
   uuidFromText,
 } from '../src/index.ts'
-import { hardRecords, sampleRecord } from '../src/testing.ts'
+import { hardRecords, sampleRecord } from '../src/testing/index.ts'
 
 describe('encodeLines', () => {
   it('writes exactly the keys of the format, in their order', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { checkSeal, decodeLine, encodeLines, partLine, sealLine } from '../src/index.ts'
-import { sampleRecord } from '../src/testing.ts'
+import { sampleRecord } from '../src/testing/index.ts'
 
 const sealed = (data: object) =>
   sealLine(encodeLines([sampleRecord({ data: Buffer.from(JSON.stringify(data)) })])).subarray(0, -1)

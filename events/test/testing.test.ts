@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { batchOf, type EventBatch, type ExportResult, PermanentExportError } from '../src/index.ts'
-import { exporterConformance, SinkExporter, sampleRecord, sampleRecords } from '../src/testing.ts'
+import { exporterConformance, SinkExporter, sampleRecord, sampleRecords } from '../src/testing/index.ts'
 
 const never = new AbortController().signal
 

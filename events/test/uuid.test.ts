@@ -27,7 +27,7 @@ describe('uuidv7', () => {
   it('holds any millisecond of 48 bits', async () => {
     // A module of its own, because ids never go back in time within one.
     vi.resetModules()
-    const { uuidv7 } = await import('../src/uuid.ts')
+    const { uuidv7 } = await import('../src/codec/uuid.ts')
     for (const millis of [1, 0xffff, 0x10000, 0xffff_ffff, 0x1_0000_0000, 2 ** 48 - 1]) {
       expect(uuidv7Millis(uuidv7(millis))).toBe(millis)
     }

@@ -2,19 +2,19 @@ import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
-// Writes dist/preload-*.cjs: the preload with all that it needs as few files of CommonJS, which Node loads in a fraction
+// Writes dist/preload/preload-*.cjs: the preload with all that it needs as few files of CommonJS, which Node loads in a fraction
 // of the time that its modules take one by one (docs/decisions/0070). What sends events, OpenTelemetry's SDK in it,
 // is a file of its own that waits for the first event.
 
 const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url))
-const FOLDER = path('dist')
+const FOLDER = path('dist/preload')
 const PREFIX = 'preload-'
 const EMISSION = `./${PREFIX}emission.cjs`
-const LOAD_EMISSION = path('src/agent-events/load-emission.ts')
+const LOAD_EMISSION = path('src/agents/load-emission.ts')
 
 for (const name of await bundledFiles()) await rm(`${FOLDER}/${name}`)
 const bundle = await rolldown({
-  input: { register: path('src/register.ts'), emission: path('src/agent-events/emission.ts') },
+  input: { register: path('src/preload/register.ts'), emission: path('src/agents/emission.ts') },
   platform: 'node',
   resolve: { conditionNames: ['@agentic-hooks/source', 'node', 'import', 'default'] },
   makeAbsoluteExternalsRelative: false,
@@ -47,7 +47,7 @@ await bundle.write({
 await bundle.close()
 for (const name of await bundledFiles()) {
   const { size } = await stat(`${FOLDER}/${name}`)
-  console.log(`dist/${name}`.padEnd(30), `${(size / 1024).toFixed(0)} KiB`)
+  console.log(`dist/preload/${name}`.padEnd(30), `${(size / 1024).toFixed(0)} KiB`)
 }
 
 async function bundledFiles(): Promise<string[]> {

@@ -1,3 +1,3 @@
-export { type Config, ConfigError, readConfig } from './config.ts'
-export { type ExporterSpec, loadExporter, loadExporters, withSpools } from './exporters.ts'
+export { type Config, ConfigError, readConfig } from './config/options.ts'
 export { type Receiver, startReceiver } from './receiver.ts'
+export { type ExporterSpec, loadExporter, loadExporters, withSpools } from './storage/load.ts'

@@ -2,14 +2,14 @@
 import { parseArgs } from 'node:util'
 import pino, { type Logger } from 'pino'
 import { type Command, Stopped } from './commands/command.ts'
+import { helpText } from './commands/help.ts'
 import { importCommand } from './commands/import.ts'
 import { migrate } from './commands/migrate.ts'
 import { serve } from './commands/serve.ts'
 import { spoolCommand } from './commands/spool.ts'
-import { ConfigError, OPTION_FLAGS, readConfig } from './config.ts'
+import { describeFailure } from './commands/start-errors.ts'
+import { ConfigError, OPTION_FLAGS, readConfig } from './config/options.ts'
 import { stopOnDefect } from './defects.ts'
-import { helpText } from './help.ts'
-import { describeFailure } from './start-errors.ts'
 import { VERSION } from './version.ts'
 
 /*

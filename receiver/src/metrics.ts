@@ -1,7 +1,7 @@
 import type { Exporter, ExportResult } from '@agentic-hooks/events'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { Admission } from './admission.ts'
-import { Spool, type SpoolStatus } from './spool.ts'
+import type { Admission } from './ingest/admission.ts'
+import { Spool, type SpoolStatus } from './storage/spool/spool.ts'
 
 /** The ways in; the only values of the label `protocol`. */
 export const PROTOCOLS = ['otlp_protobuf', 'otlp_json', 'rest', 'hook'] as const

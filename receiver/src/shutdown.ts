@@ -1,11 +1,11 @@
 import type { Exporter } from '@agentic-hooks/events'
 import type { Logger } from 'pino'
-import type { Admission } from './admission.ts'
-import { UnavailableError } from './failures.ts'
-import type { Health } from './health.ts'
-import type { Pipeline } from './pipeline.ts'
-import type { Server } from './server.ts'
-import { settlesWithin, withTimeout } from './timeout.ts'
+import { UnavailableError } from './errors.ts'
+import type { Server } from './http/server.ts'
+import type { Admission } from './ingest/admission.ts'
+import type { Pipeline } from './ingest/pipeline.ts'
+import { settlesWithin, withTimeout } from './ingest/timeout.ts'
+import type { Health } from './storage/health.ts'
 
 /** The parts of the grace period in which requests are answered, and by which their connections are cut. */
 const ANSWERED_BY = 0.6

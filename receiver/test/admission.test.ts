@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Admission } from '../src/admission.ts'
-import { ClientGoneError, UnavailableError } from '../src/failures.ts'
+import { ClientGoneError, UnavailableError } from '../src/errors.ts'
+import { Admission } from '../src/ingest/admission.ts'
 
 describe('Admission', () => {
   it('counts a body as it arrives, then with its decompressed size, until it leaves', () => {

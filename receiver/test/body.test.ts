@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import zlib from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { type Coding, contentCoding, decompress } from '../src/body.ts'
 import { UndecodableError } from '../src/decode/decoded-request.ts'
-import { BodyTooLargeError, UnsupportedMediaError } from '../src/failures.ts'
+import { BodyTooLargeError, UnsupportedMediaError } from '../src/errors.ts'
+import { type Coding, contentCoding, decompress } from '../src/ingest/body.ts'
 
 const LIMIT = 1_000_000
 const body = Buffer.from('{"a":1}'.repeat(1000))

@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { execute, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { execute, type PostgresServer, startPostgres } from '../../test/postgres.ts'
-import { environmentName, flagName, OPTIONS } from '../src/config.ts'
+import { environmentName, flagName, OPTIONS } from '../src/config/options.ts'
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 

@@ -1,8 +1,15 @@
 import { readFileSync } from 'node:fs'
 import pino from 'pino'
 import { describe, expect, it } from 'vitest'
-import { ConfigError, environmentName, flagName, OPTIONS, type Option, readConfig } from '../src/config.ts'
-import { exporterSpecs } from '../src/exporters.ts'
+import {
+  ConfigError,
+  environmentName,
+  flagName,
+  OPTIONS,
+  type Option,
+  readConfig,
+} from '../src/config/options.ts'
+import { exporterSpecs } from '../src/storage/load.ts'
 
 describe('readConfig', () => {
   it('listens on port 4318 of the loopback and stores lines, when nothing is set', () => {
@@ -110,8 +117,8 @@ describe('the table of options', () => {
   )
 })
 
-describe('docs/receiver.md', () => {
-  const text = readFileSync(new URL('../../docs/receiver.md', import.meta.url), 'utf8')
+describe('docs/operate/receiver.md', () => {
+  const text = readFileSync(new URL('../../docs/operate/receiver.md', import.meta.url), 'utf8')
 
   it.each(Object.entries<Option>(OPTIONS))(
     'has %s with its default',

@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeLine, type EventRecord, parseJson, TOO_DEEP, uuidv7 } from '@agentic-hooks/events'
 import { HookClient } from '@agentic-hooks/instrumentation'
+import { type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
+import { type RunningReceiver, startReceiver } from '@agentic-hooks/testing/receiver'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { storedEvents } from '../../exporters/postgres/test/stored-events.ts'
-import { type PostgresServer, startPostgres } from '../../test/postgres.ts'
-import { type RunningReceiver, startReceiver } from '../../test/receiver.ts'
 import { type HttpRequest, json, send } from './support/http.ts'
 import { decodeLogsResponse, encodeLogsRequest } from './support/otlp.ts'
 
 /*
- * The table of docs/values.md, from end to end: each value through every way in that can express it, into both
+ * The table of docs/guide/values.md, from end to end: each value through every way in that can express it, into both
  * stores at once, and read back past the exporters.
  */
 

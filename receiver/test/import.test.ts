@@ -24,8 +24,13 @@ import {
 import { hardRecords, SinkExporter, sampleRecords } from '@agentic-hooks/events/testing'
 import { createExporter } from '@agentic-hooks/exporter-jsonl'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type ImportOptions, type ImportProgress, importFiles, type RejectedLine } from '../src/import.ts'
-import { ProgressBar, progressLine } from '../src/import-progress.ts'
+import {
+  type ImportOptions,
+  type ImportProgress,
+  importFiles,
+  type RejectedLine,
+} from '../src/commands/import-files.ts'
+import { ProgressBar, progressLine } from '../src/commands/import-progress.ts'
 
 let directory = ''
 let sink = new SinkExporter()

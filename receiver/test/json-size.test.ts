@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { checkJsonValues, TooManyValuesError } from '../src/json-size.ts'
+import { checkJsonValues, TooManyValuesError } from '../src/ingest/json-size.ts'
 
 const MIB = 2 ** 20
 

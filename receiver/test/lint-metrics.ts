@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startReceiver } from '../../test/receiver.ts'
+import { startReceiver } from '@agentic-hooks/testing/receiver'
 import { send } from './support/http.ts'
 
 /*

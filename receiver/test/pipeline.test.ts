@@ -2,10 +2,10 @@ import { batchOf, type Exporter, PermanentExportError } from '@agentic-hooks/eve
 import { SinkExporter, sampleRecords } from '@agentic-hooks/events/testing'
 import pino from 'pino'
 import { describe, expect, it, vi } from 'vitest'
-import { Admission } from '../src/admission.ts'
-import { ClientGoneError, UnavailableError } from '../src/failures.ts'
+import { ClientGoneError, UnavailableError } from '../src/errors.ts'
+import { Admission } from '../src/ingest/admission.ts'
+import { Pipeline } from '../src/ingest/pipeline.ts'
 import { Metrics } from '../src/metrics.ts'
-import { Pipeline } from '../src/pipeline.ts'
 
 function setUp(
   exporters: readonly Exporter[],

@@ -1,7 +1,7 @@
 import fs from 'node:fs/promises'
 import { join } from 'node:path'
+import { FaultyFileSystem, noSpace } from '@agentic-hooks/durable-files/testing'
 import type { OpenFile } from '@agentic-hooks/exporter-jsonl'
-import { FaultyFileSystem, noSpace } from '../../exporters/jsonl/test/faulty-file-system.ts'
 
 const BLOCK_BYTES = 4096
 

@@ -1,6 +1,6 @@
 import { batchOf } from '@agentic-hooks/events'
 import { SinkExporter, sampleRecords } from '@agentic-hooks/events/testing'
-import { Spool } from '../src/spool.ts'
+import { Spool } from '../src/storage/spool/spool.ts'
 
 /*
  * A process that tests kill: spools batches in the directory of its first argument, for an exporter that is

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FaultyFileSystem } from '@agentic-hooks/durable-files/testing'
 import type { EventRecord } from '@agentic-hooks/events'
 import {
   type ExporterHarness,
@@ -9,9 +10,8 @@ import {
   sampleRecord,
 } from '@agentic-hooks/events/testing'
 import { describe, it } from 'vitest'
-import { FaultyFileSystem } from '../../exporters/jsonl/test/faulty-file-system.ts'
-import { Spool } from '../src/spool.ts'
-import { decodeFrames } from '../src/spool-frames.ts'
+import { decodeFrames } from '../src/storage/spool/frames.ts'
+import { Spool } from '../src/storage/spool/spool.ts'
 
 /** A sink that promises no more than to store at least once, because the spool cannot count duplicates. */
 class CarelessSink extends SinkExporter {

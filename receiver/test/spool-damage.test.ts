@@ -19,6 +19,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import v8 from 'node:v8'
 import { crc32 } from 'node:zlib'
+import { FaultyFileSystem, noSpace } from '@agentic-hooks/durable-files/testing'
 import {
   batchOf,
   decodeLine,
@@ -29,9 +30,8 @@ import {
 import { SinkExporter, sampleRecord, sampleRecords } from '@agentic-hooks/events/testing'
 import type { OpenFile } from '@agentic-hooks/exporter-jsonl'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { FaultyFileSystem, noSpace } from '../../exporters/jsonl/test/faulty-file-system.ts'
-import { Spool, type SpoolOptions } from '../src/spool.ts'
-import { decodeFrames, encodeFrame } from '../src/spool-frames.ts'
+import { decodeFrames, encodeFrame } from '../src/storage/spool/frames.ts'
+import { Spool, type SpoolOptions } from '../src/storage/spool/spool.ts'
 
 const never = new AbortController().signal
 let directory = ''

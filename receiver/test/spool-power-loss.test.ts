@@ -1,16 +1,16 @@
-import { batchOf, decodeLine, type EventBatch, type ExportResult } from '@agentic-hooks/events'
-import { SinkExporter, sampleRecord } from '@agentic-hooks/events/testing'
-import { describe, expect, it, vi } from 'vitest'
+import type { SimulatedDisk } from '@agentic-hooks/durable-files/testing'
 import {
   type Ledger,
   type PowerFailure,
   powerFailures,
   seededRandom,
   type Workload,
-} from '../../exporters/jsonl/test/power-failure.ts'
-import type { SimulatedDisk } from '../../exporters/jsonl/test/simulated-disk.ts'
-import { Spool } from '../src/spool.ts'
-import { decodeFrames } from '../src/spool-frames.ts'
+} from '@agentic-hooks/durable-files/testing'
+import { batchOf, decodeLine, type EventBatch, type ExportResult } from '@agentic-hooks/events'
+import { SinkExporter, sampleRecord } from '@agentic-hooks/events/testing'
+import { describe, expect, it, vi } from 'vitest'
+import { decodeFrames } from '../src/storage/spool/frames.ts'
+import { Spool } from '../src/storage/spool/spool.ts'
 
 const DIRECTORY = '/data/spool/sink'
 const never = new AbortController().signal

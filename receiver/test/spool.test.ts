@@ -24,8 +24,8 @@ import {
 } from '@agentic-hooks/events'
 import { hardRecords, SinkExporter, sampleRecord, sampleRecords } from '@agentic-hooks/events/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Spool, type SpoolOptions } from '../src/spool.ts'
-import { decodeFrames } from '../src/spool-frames.ts'
+import { decodeFrames } from '../src/storage/spool/frames.ts'
+import { Spool, type SpoolOptions } from '../src/storage/spool/spool.ts'
 import { SmallDisk } from './small-disk.ts'
 
 const never = new AbortController().signal

@@ -1,8 +1,8 @@
 import type { EventRecord } from '../batch.ts'
+import { jsonBytes, MAX_JSON_DEPTH } from '../codec/json.ts'
+import { type Micros, nowMicros } from '../codec/time.ts'
+import { uuidv7 } from '../codec/uuid.ts'
 import { MAX_NAME_LENGTH, MAX_TIMESTAMP_MICROS } from '../event.ts'
-import { jsonBytes, MAX_JSON_DEPTH } from '../json.ts'
-import { type Micros, nowMicros } from '../time.ts'
-import { uuidv7 } from '../uuid.ts'
 
 /** A record that any store takes and keeps, of this moment and with a new id; the fields that a test is about are given. */
 export function sampleRecord(fields: Partial<EventRecord> = {}): EventRecord {
@@ -38,7 +38,7 @@ export function sampleRecords(count: number, fields: Partial<EventRecord> = {}):
 const HARD_TEXT =
   '\\N \\. \\ "\'`$$ \t\r\n\b\f\v\u0001\u001b\u007f\u0085\u2028\u2029\uFFFD é 日本 👩‍👩‍👧 \u{10FFFF} ;--'
 
-/** Records that hold the values of docs/values.md, each under a name for messages. */
+/** Records that hold the values of docs/guide/values.md, each under a name for messages. */
 export function hardRecords(): ReadonlyMap<string, EventRecord> {
   const payload = (json: string) => sampleRecord({ data: Buffer.from(json) })
   const { eventId, ...names } = sampleRecord()

@@ -1,3 +1,4 @@
+import { GroupCommit, PROBE_BYTES, UnavailableError } from '@agentic-hooks/durable-files'
 import {
   type EventBatch,
   type EventQuery,
@@ -8,8 +9,6 @@ import {
   type SessionSummary,
   type StoredEvent,
 } from '@agentic-hooks/events'
-import { PROBE_BYTES } from './file-system.ts'
-import { GroupCommit, UnavailableError } from './group-commit.ts'
 import { LogFile } from './log-file.ts'
 import type { ResolvedOptions } from './options.ts'
 import { JsonlReader } from './reader.ts'

@@ -2,7 +2,9 @@ import { dirname } from 'node:path'
 import {
   blanks,
   FILE_MODE,
+  FileLock,
   type FileSystem,
+  InodeClaim,
   makeDirectory,
   type OpenFile,
   probeDisk,
@@ -10,9 +12,7 @@ import {
   resolveLinks,
   syncDirectory,
   writeAll,
-} from './file-system.ts'
-import { InodeClaim } from './inode-claim.ts'
-import { FileLock } from './lock.ts'
+} from '@agentic-hooks/durable-files'
 import type { ResolvedOptions } from './options.ts'
 import { nextRotatedFile, rotatedFiles } from './rotation.ts'
 

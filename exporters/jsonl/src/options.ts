@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { type FileSystem, nodeFileSystem } from './file-system.ts'
+import { type FileSystem, nodeFileSystem } from '@agentic-hooks/durable-files'
 
 /** What the exporter tells whoever runs it; pino's loggers fit. */
 export interface Logger {

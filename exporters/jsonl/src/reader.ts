@@ -1,4 +1,13 @@
 import {
+  type FileSystem,
+  hasCode,
+  type Line,
+  type OpenFile,
+  readLines,
+  readRange,
+  resolveLinks,
+} from '@agentic-hooks/durable-files'
+import {
   decodeLine,
   type EventQuery,
   type EventReader,
@@ -8,8 +17,6 @@ import {
   type StoredEvent,
   toHookEvent,
 } from '@agentic-hooks/events'
-import { type FileSystem, hasCode, type OpenFile, readRange, resolveLinks } from './file-system.ts'
-import { type Line, readLines } from './lines.ts'
 import type { Logger } from './options.ts'
 import { rotatedFiles } from './rotation.ts'
 

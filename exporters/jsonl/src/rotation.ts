@@ -1,5 +1,5 @@
 import { dirname, join, parse } from 'node:path'
-import type { FileSystem } from './file-system.ts'
+import type { FileSystem } from '@agentic-hooks/durable-files'
 
 /*
  * Full files are renamed from `events.jsonl` to `events-2026-11-22T15-36-00.123Z.jsonl`, by the time of the

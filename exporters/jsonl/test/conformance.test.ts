@@ -1,11 +1,11 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FaultyFileSystem } from '@agentic-hooks/durable-files/testing'
 import { decodeLine } from '@agentic-hooks/events'
 import { type ExporterHarness, exporterConformance } from '@agentic-hooks/events/testing'
 import { describe, it } from 'vitest'
 import { createExporter } from '../src/index.ts'
-import { FaultyFileSystem } from './faulty-file-system.ts'
 
 function harness(options: object, failing: FaultyFileSystem['failing']): ExporterHarness {
   let directory = ''

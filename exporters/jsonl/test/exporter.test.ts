@@ -12,12 +12,11 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FaultyFileSystem, SimulatedDisk } from '@agentic-hooks/durable-files/testing'
 import { batchOf, type EventRecord, encodeLines } from '@agentic-hooks/events'
 import { sampleRecord, sampleRecords } from '@agentic-hooks/events/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createExporter, type JsonlExporter, type JsonlExporterOptions } from '../src/index.ts'
-import { FaultyFileSystem } from './faulty-file-system.ts'
-import { SimulatedDisk } from './simulated-disk.ts'
 
 const never = new AbortController().signal
 let directory = ''

@@ -2,11 +2,11 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FaultyFileSystem } from '@agentic-hooks/durable-files/testing'
 import { batchOf, encodeLines } from '@agentic-hooks/events'
 import { sampleRecord, sampleRecords } from '@agentic-hooks/events/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createExporter, type JsonlExporter, type OpenFile } from '../src/index.ts'
-import { FaultyFileSystem } from './faulty-file-system.ts'
 
 const never = new AbortController().signal
 const logger = { info() {}, warn() {} }

@@ -1,9 +1,14 @@
+import type { SimulatedDisk } from '@agentic-hooks/durable-files/testing'
+import {
+  type PowerFailure,
+  powerFailures,
+  seededRandom,
+  type Workload,
+} from '@agentic-hooks/durable-files/testing'
 import { batchOf, decodeLine } from '@agentic-hooks/events'
 import { sampleRecords } from '@agentic-hooks/events/testing'
 import { describe, expect, it } from 'vitest'
 import { createExporter } from '../src/index.ts'
-import { type PowerFailure, powerFailures, seededRandom, type Workload } from './power-failure.ts'
-import type { SimulatedDisk } from './simulated-disk.ts'
 
 const PATH = '/data/analytics/events.jsonl'
 const never = new AbortController().signal

@@ -9,16 +9,16 @@ import type {
   StoredEvent,
 } from '@agentic-hooks/events'
 import type { Client, Pool } from 'pg'
-import { connect, createPool, disconnect } from './connection.ts'
-import { SchemaError, UnavailableError } from './errors.ts'
-import { GroupCommit } from './group-commit.ts'
-import { maintain } from './maintenance.ts'
-import { MaintenanceLoop } from './maintenance-loop.ts'
-import { applyMigrations, pendingMigrations } from './migrations.ts'
+import { connect, createPool, disconnect } from './connection/connection.ts'
+import { SchemaError, UnavailableError } from './connection/errors.ts'
+import { refusePooler } from './connection/pooler.ts'
+import { isWithoutPartition, remedyOf } from './connection/sqlstate.ts'
 import { type ResolvedOptions, resolveOptions } from './options.ts'
-import { refusePooler } from './pooler.ts'
 import { Reader } from './reader.ts'
-import { isWithoutPartition, remedyOf } from './sqlstate.ts'
+import { maintain } from './schema/maintenance.ts'
+import { MaintenanceLoop } from './schema/maintenance-loop.ts'
+import { applyMigrations, pendingMigrations } from './schema/migrations.ts'
+import { GroupCommit } from './write/group-commit.ts'
 
 const START_RETRY_MILLIS = 250
 /** A start that waits says so at once, and then so often. */

@@ -1,4 +1,4 @@
-import { databaseHosts } from './database-url.ts'
+import { databaseHosts } from './connection/database-url.ts'
 
 /** What the exporter tells whoever runs it; pino's loggers fit. */
 export interface Logger {

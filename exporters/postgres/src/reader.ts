@@ -1,6 +1,6 @@
 import type { EventQuery, EventReader, SessionSummary, StoredEvent } from '@agentic-hooks/events'
 import type { Pool, PoolClient } from 'pg'
-import { ReadOnlyError, UnavailableError } from './errors.ts'
+import { ReadOnlyError, UnavailableError } from './connection/errors.ts'
 
 /** Events fetched at a time. */
 const PAGE_SIZE = 500

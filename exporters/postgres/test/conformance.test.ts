@@ -1,6 +1,6 @@
 import { exporterConformance, sampleRecord } from '@agentic-hooks/events/testing'
+import { type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { type PostgresServer, startPostgres } from '../../../test/postgres.ts'
 import { createExporter } from '../src/index.ts'
 import { emptyDatabase, SILENT } from './exporters.ts'
 import { storedEvents } from './stored-events.ts'

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sampleRecords } from '@agentic-hooks/events/testing'
+import { againAfterMidnight } from '@agentic-hooks/testing/midnight'
+import { execute, freePort, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { againAfterMidnight } from '../../../test/midnight.ts'
-import { execute, freePort, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
 import { createExporter, migrate, UnavailableError } from '../src/index.ts'
 import { RecordingLogger, SILENT, send, startExporter } from './exporters.ts'
 

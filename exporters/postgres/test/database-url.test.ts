@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { databaseHosts } from '../src/database-url.ts'
+import { databaseHosts } from '../src/connection/database-url.ts'
 import { createExporter } from '../src/index.ts'
 
 const hrefs = (url: string) => databaseHosts(url).map(({ url }) => url.href)

@@ -1,6 +1,6 @@
 import { batchOf, type EventRecord, type ExportResult } from '@agentic-hooks/events'
+import { execute } from '@agentic-hooks/testing/postgres'
 import { onTestFinished } from 'vitest'
-import { execute } from '../../../test/postgres.ts'
 import { createExporter, type PostgresExporter, type PostgresExporterOptions } from '../src/index.ts'
 
 export const SILENT = { info() {}, warn() {} }

@@ -1,6 +1,6 @@
 import { sampleRecords } from '@agentic-hooks/events/testing'
+import { execute, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { execute, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
 import { UnavailableError } from '../src/index.ts'
 import { emptyDatabase, RecordingLogger, SILENT, send, sendUntilStored, startExporter } from './exporters.ts'
 import { storedEvents, valueIn } from './stored-events.ts'

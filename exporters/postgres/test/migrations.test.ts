@@ -1,9 +1,9 @@
 import { sampleRecords } from '@agentic-hooks/events/testing'
+import { execute, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
 import { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { execute, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
 import { createExporter, migrate, SchemaError } from '../src/index.ts'
-import { applyMigrations, MIGRATIONS } from '../src/migrations.ts'
+import { applyMigrations, MIGRATIONS } from '../src/schema/migrations.ts'
 import { SILENT, send, startExporter } from './exporters.ts'
 import { valueIn } from './stored-events.ts'
 
@@ -133,7 +133,7 @@ describe('least privilege', () => {
     server = await startPostgres()
     databaseUrl = await server.createDatabase()
     const database = new URL(databaseUrl).pathname.slice(1)
-    // As docs/postgres.md says it.
+    // As docs/operate/postgres.md says it.
     await execute(
       databaseUrl,
       `DROP ROLE IF EXISTS hooks_owner, hooks_writer, hooks_reader;

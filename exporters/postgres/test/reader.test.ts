@@ -6,8 +6,8 @@ import {
   type StoredEvent,
 } from '@agentic-hooks/events'
 import { sampleRecord, sampleRecords } from '@agentic-hooks/events/testing'
+import { execute, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { execute, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
 import { createExporter, type PostgresExporter } from '../src/index.ts'
 import { emptyDatabase, send, startExporter } from './exporters.ts'
 

@@ -1,7 +1,7 @@
 import { sampleRecords } from '@agentic-hooks/events/testing'
+import { execute, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
 import { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { execute, type PostgresServer, startPostgres } from '../../../test/postgres.ts'
 import { migrate } from '../src/index.ts'
 import { RecordingLogger, SILENT, send, startExporter } from './exporters.ts'
 import { storedEvents, valueIn } from './stored-events.ts'

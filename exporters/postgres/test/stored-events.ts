@@ -1,5 +1,5 @@
 import { decodeEvent, type EventRecord, parseJson } from '@agentic-hooks/events'
-import { execute } from '../../../test/postgres.ts'
+import { execute } from '@agentic-hooks/testing/postgres'
 
 const READ = `
 SELECT json_build_object(

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { expect, it, vi } from 'vitest'
 
 const START = `
-import { execute, startPostgres } from ${JSON.stringify(join(import.meta.dirname, '../../../test/postgres.ts'))}
+import { execute, startPostgres } from ${JSON.stringify(join(import.meta.dirname, '../../../testing/src/postgres.ts'))}
 const server = await startPostgres({ owned: true, settings: { max_connections: '50' } })
 const [{ data_directory }] = await execute(server.url, 'SHOW data_directory')
 if (process.argv.includes('paused')) await server.pause()

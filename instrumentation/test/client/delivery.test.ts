@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Drop } from '../../src/drops.ts'
+import type { Drop } from '../../src/delivery/drops.ts'
 import { HookClient, type HookClientOptions } from '../../src/index.ts'
 import { MemoryLogger } from '../support/logger.ts'
 import {

@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { type RunningReceiver, startReceiver } from '@agentic-hooks/testing/receiver'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type RunningReceiver, startReceiver } from '../../../test/receiver.ts'
-import { DEFAULTS, OPTION_NAMES } from '../../src/config.ts'
+import { DEFAULTS, OPTION_NAMES } from '../../src/options/config.ts'
 
-const guide = readFileSync(new URL('../../../docs/client.md', import.meta.url), 'utf8')
+const guide = readFileSync(new URL('../../../docs/guide/client.md', import.meta.url), 'utf8')
 
 describe('the table of options', () => {
   const rows = new Map(

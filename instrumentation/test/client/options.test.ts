@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { resolveConfig } from '../../src/config.ts'
 import { HookClient, type HookClientOptions, InMemoryExporter } from '../../src/index.ts'
+import { resolveConfig } from '../../src/options/config.ts'
 import { MemoryLogger } from '../support/logger.ts'
 
 describe('a wrong option throws a message that names it', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { HookClient, type HookClientOptions, InMemoryExporter } from '../../src/index.ts'
-import { Redactor } from '../../src/redact.ts'
+import { Redactor } from '../../src/record/redact.ts'
 
 async function redacted(data: Record<string, unknown>, options: HookClientOptions = {}): Promise<unknown> {
   const exporter = new InMemoryExporter()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
-import { version } from '../../src/agent-events/version.ts'
+import { version } from '../../src/agents/version.ts'
 import { type AgentRun, runAgent, summarize } from './run-agent.ts'
 
 const fixture = (name: string) => new URL(`fixtures/${name}`, import.meta.url)

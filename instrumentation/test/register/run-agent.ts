@@ -5,7 +5,7 @@ import { type ReceivedEvent, startSink } from './sink.ts'
 /** The matrix runs what is published; the tests run the sources. */
 const { MATRIX } = process.env
 const PRELOAD = fileURLToPath(
-  new URL(MATRIX ? '../../dist/preload.cjs' : '../../src/preload.cts', import.meta.url),
+  new URL(MATRIX ? '../../dist/preload/preload.cjs' : '../../src/preload/preload.cts', import.meta.url),
 )
 const CONDITIONS = MATRIX ? [] : ['-C', '@agentic-hooks/source']
 

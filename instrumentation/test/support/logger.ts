@@ -1,4 +1,4 @@
-import type { ClientLogger } from '../../src/options.ts'
+import type { ClientLogger } from '../../src/options/options.ts'
 
 /** Remembers what was logged. */
 export class MemoryLogger implements ClientLogger {

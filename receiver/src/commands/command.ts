@@ -1,6 +1,6 @@
 import type { ParseArgsConfig } from 'node:util'
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/options.ts'
 
 /** What `agentic-hooks-receiver NAME` does: one file each in this folder. */
 export interface Command {

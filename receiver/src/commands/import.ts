@@ -1,10 +1,10 @@
-import { ConfigError } from '../config.ts'
-import { loadExporters } from '../exporters.ts'
-import { importFiles } from '../import.ts'
-import { ProgressBar } from '../import-progress.ts'
-import { printable } from '../printable.ts'
-import { unlessAborted } from '../timeout.ts'
+import { ConfigError } from '../config/options.ts'
+import { unlessAborted } from '../ingest/timeout.ts'
+import { loadExporters } from '../storage/load.ts'
 import type { Command } from './command.ts'
+import { importFiles } from './import-files.ts'
+import { ProgressBar } from './import-progress.ts'
+import { printable } from './printable.ts'
 
 export const importCommand: Command = {
   name: 'import',

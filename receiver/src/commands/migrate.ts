@@ -1,6 +1,6 @@
-import { ConfigError } from '../config.ts'
-import { postgresOptions } from '../exporters.ts'
-import { unlessAborted } from '../timeout.ts'
+import { ConfigError } from '../config/options.ts'
+import { unlessAborted } from '../ingest/timeout.ts'
+import { postgresOptions } from '../storage/load.ts'
 import type { Command } from './command.ts'
 
 export const migrate: Command = {

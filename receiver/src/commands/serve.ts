@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { isIP } from 'node:net'
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
-import { loadExporters, withSpools } from '../exporters.ts'
+import type { Config } from '../config/options.ts'
+import { unlessAborted } from '../ingest/timeout.ts'
 import { startReceiver } from '../receiver.ts'
-import { unlessAborted } from '../timeout.ts'
+import { loadExporters, withSpools } from '../storage/load.ts'
 import { VERSION } from '../version.ts'
 import type { Command } from './command.ts'
 

@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LockedError, nodeFileSystem } from '@agentic-hooks/exporter-jsonl'
 import type { Logger } from 'pino'
-import { ConfigError } from '../config.ts'
-import { SpoolFiles } from '../spool-files.ts'
+import { ConfigError } from '../config/options.ts'
+import { SpoolFiles } from '../storage/spool/files.ts'
 import type { Command } from './command.ts'
 
 /** A running receiver looks for requests once a second, and restores a gigabyte in less than a minute. */

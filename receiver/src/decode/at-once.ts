@@ -1,5 +1,5 @@
 import type { Micros } from '@agentic-hooks/events'
-import { checkJsonValues } from '../json-size.ts'
+import { checkJsonValues } from '../ingest/json-size.ts'
 import type { Budget } from './budget.ts'
 import type { Decode, DecodedRequest } from './decoded-request.ts'
 import { joined, joinedForNow } from './joined.ts'

@@ -44,7 +44,7 @@ export interface RequestContext {
 }
 
 /**
- * Makes events of log records: the rules of docs/values.md, the same for every encoding. A decoder fills
+ * Makes events of log records: the rules of docs/guide/values.md, the same for every encoding. A decoder fills
  * `record`, calls `setOrigin` when that changes, and `add` at the end of each record.
  */
 export class EventAssembler {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { decodeAtOnce } from '../decode/at-once.ts'
 import type { Decode } from '../decode/decoded-request.ts'
 import { decodeRestBatch, decodeRestEvent } from '../decode/rest.ts'
-import type { Intake, Way } from '../intake.ts'
+import type { Intake, Way } from '../ingest/intake.ts'
 import { acceptJson, restAnswers } from './rest-answers.ts'
 
 /** POST /events: one event. */

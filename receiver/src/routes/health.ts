@@ -1,5 +1,5 @@
 import { type RequestHandler, Router } from 'express'
-import type { Health } from '../health.ts'
+import type { Health } from '../storage/health.ts'
 import { VERSION } from '../version.ts'
 import { readOnly } from './read-only.ts'
 

@@ -3,7 +3,7 @@ import { Router } from 'express'
 import { decodeAtOnce } from '../decode/at-once.ts'
 import { decodeHook } from '../hooks/hook-mapping.ts'
 import { HOOK_MAPPINGS } from '../hooks/hooks.ts'
-import type { Intake, Way } from '../intake.ts'
+import type { Intake, Way } from '../ingest/intake.ts'
 import { acceptJson, describeRejections, restAnswers } from './rest-answers.ts'
 
 /**

@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { decodeAtOnce } from '../decode/at-once.ts'
 import { decodeOtlpJson } from '../decode/otlp-json.ts'
 import { readOtlpProtobuf } from '../decode/otlp-protobuf.ts'
-import { UnsupportedMediaError } from '../failures.ts'
-import type { Intake, Way } from '../intake.ts'
-import { mediaType } from '../media-type.ts'
-import { jsonAnswers, protobufAnswers } from '../otlp-response.ts'
+import { UnsupportedMediaError } from '../errors.ts'
+import { mediaType } from '../http/media-type.ts'
+import type { Intake, Way } from '../ingest/intake.ts'
+import { jsonAnswers, protobufAnswers } from './otlp-answers.ts'
 
 /** POST /v1/logs: OTLP/HTTP, in protobuf or JSON as Content-Type says. */
 export function otlpLogs(intake: Intake) {

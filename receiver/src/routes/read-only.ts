@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express'
-import { MethodNotAllowedError } from '../failures.ts'
+import { MethodNotAllowedError } from '../errors.ts'
 
 /** After `get()` of a route: answers any other method with 405. */
 export const readOnly: RequestHandler = (request) => {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { ExportResult, Rejection } from '@agentic-hooks/events'
-import { type Failure, UnsupportedMediaError } from '../failures.ts'
-import { mediaType } from '../media-type.ts'
+import { type Failure, UnsupportedMediaError } from '../errors.ts'
+import { mediaType } from '../http/media-type.ts'
 
 /** An error as FastAPI writes it, which the original service's clients know. */
 interface ErrorDetail {

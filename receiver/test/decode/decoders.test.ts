@@ -162,7 +162,7 @@ function toJson(request: LogsRequest): Buffer {
 }
 
 describe('against an independent decoder', () => {
-  it('reads any protobuf request as that one and docs/values.md say', () => {
+  it('reads any protobuf request as that one and docs/guide/values.md say', () => {
     fc.assert(
       fc.property(logsRequest, (request) => {
         const body = encode(request)

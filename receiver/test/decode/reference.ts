@@ -4,7 +4,7 @@ import { type Micros, type StoredEvent, storableText, toUuid, uuidFromRequest } 
 
 /*
  * What the decoders are held to: protobufjs' generated reader from an old release of OpenTelemetry's
- * transformer, and the rules of docs/values.md written down once more, slowly, on the objects that it makes.
+ * transformer, and the rules of docs/guide/values.md written down once more, slowly, on the objects that it makes.
  */
 
 interface GeneratedType {
@@ -81,7 +81,7 @@ export type ExpectedEvent = Omit<StoredEvent, 'timestamp' | 'eventType'> & {
   observedAtMicros: Micros | null
 }
 
-/** The events of a request, as docs/values.md says. */
+/** The events of a request, as docs/guide/values.md says. */
 export function expectedEvents(
   body: Uint8Array,
   receivedAtMicros: Micros,

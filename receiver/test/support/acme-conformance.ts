@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { exporterConformance } from '@agentic-hooks/events/testing'
-import { loadExporter } from '../../src/exporters.ts'
+import { loadExporter } from '../../src/storage/load.ts'
 import { readAcmeFile } from './acme.ts'
 
 /*

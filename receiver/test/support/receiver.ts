@@ -1,6 +1,6 @@
 import type { Exporter } from '@agentic-hooks/events'
 import pino, { type Logger } from 'pino'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/options.ts'
 import { type Receiver, startReceiver } from '../../src/receiver.ts'
 
 export interface TestReceiver extends Receiver, AsyncDisposable {

@@ -93,7 +93,7 @@ export function separate(): void {
   if (last !== OPEN_ARRAY && last !== OPEN_OBJECT) writeByte(COMMA)
 }
 
-/** A string from UTF-8; what cannot be stored (docs/values.md) becomes U+FFFD. */
+/** A string from UTF-8; what cannot be stored (docs/guide/values.md) becomes U+FFFD. */
 export function writeString(start: usize, end: usize): void {
   reserve(end - start + MARGIN_BYTES)
   store<u8>(Json.position++, QUOTE)

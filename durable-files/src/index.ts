@@ -1,0 +1,5 @@
+export * from './file-system.ts'
+export { GroupCommit, type GroupCommitOptions, type Place, UnavailableError } from './group-commit.ts'
+export { InodeClaim } from './inode-claim.ts'
+export { type Line, readLines } from './lines.ts'
+export { FileLock, LockedError } from './lock.ts'

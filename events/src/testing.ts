@@ -1,3 +1,0 @@
-export * from './testing/conformance.ts'
-export * from './testing/samples.ts'
-export * from './testing/sink.ts'

@@ -1,0 +1,3 @@
+export * from './conformance.ts'
+export * from './samples.ts'
+export * from './sink.ts'

@@ -1,0 +1,45 @@
+import {
+  AgentInstrumentation,
+  type AgentInstrumentationConfig,
+  type PatchedModule,
+} from '../../agents/agent-instrumentation.ts'
+import { type CallbackManagerClass, patchCallbackManager } from './callback-manager.ts'
+import { patchChatModel, patchTool } from './inside.ts'
+
+interface Exports {
+  readonly CallbackManager?: CallbackManagerClass
+  readonly BaseChatModel?: { readonly prototype: object }
+  readonly StructuredTool?: { readonly prototype: object }
+}
+
+/**
+ * LangChain and LangGraph, `@langchain/core` 1.0 and up: a callback handler joins every run, as a tracer would.
+ * Models and tools are wrapped only to know what runs inside them.
+ */
+export class LangChainInstrumentation extends AgentInstrumentation {
+  constructor(config?: AgentInstrumentationConfig) {
+    super('langchain', config)
+  }
+
+  override modules(): PatchedModule[] {
+    const core = { name: '@langchain/core', since: '1.0.0', testedMajor: 1 }
+    const both = (file: string) => [`dist/${file}.js`, `dist/${file}.cjs`]
+    return [
+      {
+        ...core,
+        files: both('callbacks/manager'),
+        patch: ({ CallbackManager }: Exports) => patchCallbackManager(CallbackManager),
+      },
+      {
+        ...core,
+        files: both('language_models/chat_models'),
+        patch: ({ BaseChatModel }: Exports) => patchChatModel(BaseChatModel?.prototype),
+      },
+      {
+        ...core,
+        files: both('tools/index'),
+        patch: ({ StructuredTool }: Exports) => patchTool(StructuredTool?.prototype),
+      },
+    ]
+  }
+}

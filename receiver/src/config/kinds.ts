@@ -1,0 +1,130 @@
+import type { ExporterSpec } from '../storage/load.ts'
+
+/** What values an option takes. `parse` returns undefined for a value that is not allowed. */
+export interface Kind<T> {
+  /** Stands for the value in `--help`. */
+  readonly placeholder: string
+  /** Completes "it must be ..." in the message about a wrong value. */
+  readonly allowed: string
+  parse(text: string): T | undefined
+}
+
+export function text(placeholder: string): Kind<string> {
+  return { placeholder, allowed: 'some text', parse: (value) => value }
+}
+
+export function oneOf<const T extends string>(values: readonly T[]): Kind<T> {
+  return {
+    placeholder: 'NAME',
+    allowed: `one of ${values.join(' | ')}`,
+    parse: (value) => values.find((allowed) => allowed === value),
+  }
+}
+
+export function list(placeholder: string): Kind<readonly string[]> {
+  return {
+    placeholder,
+    allowed: 'a list separated by commas, of at least one item',
+    parse: (value) => nonEmpty(splitList(value)),
+  }
+}
+
+export const TOKEN = /^[!#-&(-~]+$/
+export const TOKEN_RULE = 'visible ASCII characters without blanks and quotes'
+
+/** Not an empty set: `,` is two variables that are not set, joined, and must not open the door. */
+export const tokens: Kind<readonly string[]> = {
+  placeholder: 'TOKEN,...',
+  allowed: `one or several tokens separated by commas, each of ${TOKEN_RULE}; unset it to have none`,
+  parse(value) {
+    const items = splitList(value)
+    return items.every((token) => TOKEN.test(token)) ? nonEmpty(items) : undefined
+  },
+}
+
+export function integer(placeholder: string, min: number, max: number): Kind<number> {
+  return {
+    placeholder,
+    allowed: `an integer from ${min} to ${max}`,
+    parse: (value) => inRange(/^\d+$/.test(value) ? Number(value) : Number.NaN, min, max),
+  }
+}
+
+export const port = integer('PORT', 0, 65_535)
+
+export const ports: Kind<readonly number[]> = {
+  placeholder: 'PORT,...',
+  allowed: 'one or several integers from 0 to 65535, separated by commas',
+  parse(value) {
+    const parsed = splitList(value).map(port.parse)
+    return parsed.every((one) => one !== undefined) ? nonEmpty(parsed) : undefined
+  },
+}
+
+/** Up to a day: Node's timers end at 24.8 of them. */
+export function millis(min: number): Kind<number> {
+  const max = 86_400_000
+  return { ...integer('MS', min, max), allowed: `milliseconds, an integer from ${min} to ${max}` }
+}
+
+const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 }
+
+export function bytes(min: number, max: number): Kind<number> {
+  return {
+    placeholder: 'BYTES',
+    allowed: `a number of bytes from ${min} to ${max}, such as 67108864 or 64MiB`,
+    parse(value) {
+      const [, digits, unit = ''] = /^(\d+)([kmg]ib)?$/i.exec(value) ?? []
+      return inRange(Number(digits) * BYTE_UNITS[unit.toLowerCase()]!, min, max)
+    },
+  }
+}
+
+export const databaseUrl: Kind<string> = {
+  placeholder: 'URL',
+  allowed: 'a URL such as postgres://user:password@host:5432/database',
+  parse: (value) => (/^postgres(ql)?:\/\/./.test(value) ? value : undefined),
+}
+
+/** `a,b` or a JSON array of names and of `{"package": "a", "options": {}}`. */
+export const exporterList: Kind<readonly ExporterSpec[]> = {
+  placeholder: 'LIST',
+  allowed: 'package names separated by commas, or a JSON array of names and {"package", "options"} objects',
+  parse(value) {
+    if (!value.trimStart().startsWith('['))
+      return nonEmpty(splitList(value).map((name) => ({ package: name })))
+    let entries: unknown
+    try {
+      entries = JSON.parse(value)
+    } catch {
+      return undefined
+    }
+    const specs = Array.isArray(entries) ? entries.map(toExporterSpec) : []
+    return specs.every((spec) => spec !== undefined) ? nonEmpty(specs) : undefined
+  },
+}
+
+function toExporterSpec(entry: unknown): ExporterSpec | undefined {
+  if (typeof entry === 'string') return { package: entry }
+  if (typeof entry !== 'object' || entry === null) return undefined
+  const { package: name, options, ...rest } = entry as { package?: unknown; options?: unknown }
+  if (typeof name !== 'string' || Object.keys(rest).length) return undefined
+  if (options === undefined) return { package: name }
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) return undefined
+  return { package: name, options: options as Record<string, unknown> }
+}
+
+function splitList(value: string): string[] {
+  return value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+}
+
+function nonEmpty<T>(items: readonly T[]): readonly T[] | undefined {
+  return items.length > 0 ? items : undefined
+}
+
+function inRange(value: number, min: number, max: number): number | undefined {
+  return value >= min && value <= max ? value : undefined
+}

@@ -1,0 +1,109 @@
+import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import type https from 'node:https'
+import net, { type AddressInfo, type Socket } from 'node:net'
+import type { Logger } from 'pino'
+import type { Config } from '../config/options.ts'
+import { createTlsServer, tlsFilesOf, watchTlsFiles } from './tls.ts'
+
+/** How often Node looks for connections past headersTimeout and requestTimeout. */
+const CHECK_CONNECTIONS_MILLIS = 1_000
+/** After stop(), connections that had no request for so long are closed. */
+const IDLE_CLOSE_MILLIS = 500
+
+export type ServerOptions = Pick<
+  Config,
+  | 'maxConnections'
+  | 'headersTimeoutMillis'
+  | 'requestTimeoutMillis'
+  | 'keepAliveTimeoutMillis'
+  | 'tlsCertFile'
+  | 'tlsKeyFile'
+  | 'tlsClientCaFile'
+>
+
+/**
+ * A listening HTTP or HTTPS server that can stop without losing an answer. It is open until `stop()`; then it
+ * takes no new connection, answers every request on the open ones with `Connection: close`, and closes those
+ * that stay idle.
+ */
+export class Server {
+  readonly #server: http.Server | https.Server
+  readonly #scheme: 'http' | 'https'
+  readonly #unwatchTlsFiles: () => void
+  readonly #unanswered = new Set<ServerResponse>()
+  /** Connections without a request so far, which Node does not count among the idle ones. */
+  readonly #silent = new Set<Socket>()
+  #stopping = false
+
+  /** @throws ConfigError when a TLS file cannot be used */
+  constructor(listener: RequestListener, options: ServerOptions, log: Logger) {
+    const tlsFiles = tlsFilesOf(options)
+    const settings = {
+      headersTimeout: options.headersTimeoutMillis,
+      requestTimeout: options.requestTimeoutMillis,
+      keepAliveTimeout: options.keepAliveTimeoutMillis,
+      connectionsCheckingInterval: CHECK_CONNECTIONS_MILLIS,
+    }
+    const track: RequestListener = (request, response) => {
+      this.#track(request, response)
+      listener(request, response)
+    }
+    if (tlsFiles) {
+      const server = createTlsServer(settings, tlsFiles, track)
+      this.#unwatchTlsFiles = watchTlsFiles(server, tlsFiles, log)
+      this.#server = server
+    } else {
+      this.#unwatchTlsFiles = () => {}
+      this.#server = http.createServer(settings, track)
+    }
+    this.#scheme = tlsFiles ? 'https' : 'http'
+    this.#server.maxConnections = options.maxConnections
+    this.#server.on(tlsFiles ? 'secureConnection' : 'connection', (socket: Socket) => {
+      this.#silent.add(socket)
+      socket.on('close', () => this.#silent.delete(socket))
+    })
+  }
+
+  /** Resolves to the URL that it listens on. */
+  listen(port: number, host: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen({ port, host }, () => {
+        this.#server.off('error', reject)
+        const { address, family, port: actualPort } = this.#server.address() as AddressInfo
+        resolve(`${this.#scheme}://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`)
+      })
+    })
+  }
+
+  /** Resolves when every connection is closed. Safe to call before listen() and twice. */
+  async stop(): Promise<void> {
+    this.#unwatchTlsFiles()
+    if (this.#stopping || !this.#server.listening) return
+    this.#stopping = true
+    for (const response of this.#unanswered) response.shouldKeepAlive = false
+    await new Promise<void>((resolve) => {
+      // http.Server.close() would also close idle connections at once, on which a request may be under way.
+      net.Server.prototype.close.call(this.#server, () => resolve())
+      const timer = setInterval(() => this.#closeIdle(), IDLE_CLOSE_MILLIS)
+      this.#server.once('close', () => clearInterval(timer))
+    })
+  }
+
+  /** Ends what stop() still waits for. */
+  closeAllConnections(): void {
+    this.#server.closeAllConnections()
+  }
+
+  #closeIdle(): void {
+    this.#server.closeIdleConnections()
+    for (const socket of this.#silent) socket.destroy()
+  }
+
+  #track(request: IncomingMessage, response: ServerResponse): void {
+    this.#silent.delete(request.socket)
+    if (this.#stopping) response.shouldKeepAlive = false
+    this.#unanswered.add(response)
+    response.on('close', () => this.#unanswered.delete(response))
+  }
+}
