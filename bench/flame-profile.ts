@@ -34,12 +34,12 @@ const HTTP = 'HTTP and streams'
 /** By "function file", the first that fits. What fits none is its caller's: built-ins, Buffer, the vocabulary. */
 const AREAS = [
   ['garbage collection', /^\(garbage collector\)/],
-  ['hashing', /node:(internal\/)?crypto|events\/src\/uuid/],
+  ['hashing', /node:(internal\/)?crypto|events\/src\/codec\/uuid/],
   ['metrics', /receiver\/src\/metrics|prom-client/],
   ['protobuf decoding', /receiver\/src\/decode\//],
-  ['COPY encoding', /exporters\/postgres\/src\/(copy-rows|pending-batch|resources)/],
+  ['COPY encoding', /exporters\/postgres\/src\/write\/(copy-rows|pending-batch|resources)/],
   ['PostgreSQL connection', /exporters\/postgres\/src\/| pg(-[a-z]+)?\//],
-  [HTTP, /receiver\/src\/(app|body|server|answer|routes\/|otlp-response|timeout|tls)|node:_http/],
+  [HTTP, /receiver\/src\/(http\/|routes\/|ingest\/(body|timeout))|node:_http/],
   [REST, /receiver\/src\/|prepareMainThread|node:internal\/(process|timers)/],
 ] as const
 /** Streams serve requests unless something else uses them, as the connections to PostgreSQL do. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { collectorPath } from '@agentic-hooks/testing/collector/build'
+import { composeCommand } from '@agentic-hooks/testing/compose'
 import {
   goTool,
   missing,
@@ -9,7 +10,6 @@ import {
   runIn,
   withFolder,
 } from '@agentic-hooks/testing/tools'
-import { composeCommand } from './compose.ts'
 
 /*
  * `npm run check:deploy`: every file that deploys something, read by the program that will read it. What a check

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startReceiver } from '../bench/servers.ts'
+import { startReceiver } from '@agentic-hooks/bench/servers'
 
 // `npm run examples`: a receiver, and every agent of this folder started with the preload. Prints what each agent said
 // and what arrived from it. Nothing leaves this machine: models answer from a script.

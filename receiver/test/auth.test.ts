@@ -2,10 +2,10 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SinkExporter } from '@agentic-hooks/events/testing'
+import { send } from '@agentic-hooks/testing/http'
+import { startTestReceiver } from '@agentic-hooks/testing/in-process-receiver'
 import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { send } from './support/http.ts'
-import { startTestReceiver } from './support/receiver.ts'
 
 let directory: string
 

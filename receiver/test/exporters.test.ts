@@ -3,10 +3,10 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { json, send } from '@agentic-hooks/testing/http'
 import { startReceiver } from '@agentic-hooks/testing/receiver'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createApplication, readAcmeFile } from './support/acme.ts'
-import { json, send } from './support/http.ts'
 
 const CONFORMANCE = fileURLToPath(new URL('support/acme-conformance.ts', import.meta.url))
 

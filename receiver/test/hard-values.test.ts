@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeLine, type EventRecord, parseJson, TOO_DEEP, uuidv7 } from '@agentic-hooks/events'
 import { HookClient } from '@agentic-hooks/instrumentation'
+import { type HttpRequest, json, send } from '@agentic-hooks/testing/http'
+import { decodeLogsResponse, encodeLogsRequest } from '@agentic-hooks/testing/otlp'
 import { type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
 import { type RunningReceiver, startReceiver } from '@agentic-hooks/testing/receiver'
+import { storedEvents } from '@agentic-hooks/testing/stored-events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { storedEvents } from '../../exporters/postgres/test/stored-events.ts'
-import { type HttpRequest, json, send } from './support/http.ts'
-import { decodeLogsResponse, encodeLogsRequest } from './support/otlp.ts'
 
 /*
  * The table of docs/guide/values.md, from end to end: each value through every way in that can express it, into both

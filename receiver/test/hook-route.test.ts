@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { SinkExporter } from '@agentic-hooks/events/testing'
+import { json, send } from '@agentic-hooks/testing/http'
+import { startTestReceiver } from '@agentic-hooks/testing/in-process-receiver'
 import { describe, expect, it, vi } from 'vitest'
-import { json, send } from './support/http.ts'
-import { startTestReceiver } from './support/receiver.ts'
 
 const CAPTURED = readFileSync(new URL('../fixtures/claude-code/hooks.jsonl', import.meta.url), 'utf8')
 const STOP = '{"session_id":"s1","hook_event_name":"Stop"}'

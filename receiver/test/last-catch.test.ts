@@ -4,6 +4,8 @@ import { closeSync, openSync } from 'node:fs'
 import { ServerResponse } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { SinkExporter } from '@agentic-hooks/events/testing'
+import { type HttpRequest, json, send } from '@agentic-hooks/testing/http'
+import { startTestReceiver, type TestReceiver } from '@agentic-hooks/testing/in-process-receiver'
 import { freePort } from '@agentic-hooks/testing/postgres'
 import { startReceiver } from '@agentic-hooks/testing/receiver'
 import pino from 'pino'
@@ -16,8 +18,6 @@ import { Turns } from '../src/ingest/large-bodies.ts'
 import { Pipeline } from '../src/ingest/pipeline.ts'
 import { Metrics, type ProtocolMetrics } from '../src/metrics.ts'
 import { Health } from '../src/storage/health.ts'
-import { type HttpRequest, json, send } from './support/http.ts'
-import { startTestReceiver, type TestReceiver } from './support/receiver.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 const LOGS: HttpRequest = {

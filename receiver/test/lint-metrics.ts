@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { send } from '@agentic-hooks/testing/http'
 import { startReceiver } from '@agentic-hooks/testing/receiver'
-import { send } from './support/http.ts'
 
 /*
  * Puts our own metrics through `promtool check metrics` (Debian: package prometheus); those of the process are

@@ -1,7 +1,7 @@
 import { SinkExporter } from '@agentic-hooks/events/testing'
+import { json, send } from '@agentic-hooks/testing/http'
+import { startTestReceiver } from '@agentic-hooks/testing/in-process-receiver'
 import { describe, expect, it, vi } from 'vitest'
-import { json, send } from './support/http.ts'
-import { startTestReceiver } from './support/receiver.ts'
 
 const get = (url: string, path: string) => send(url, { method: 'GET', path })
 

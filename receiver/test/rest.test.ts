@@ -1,8 +1,8 @@
 import { uuidv7 } from '@agentic-hooks/events'
 import { SinkExporter } from '@agentic-hooks/events/testing'
+import { json, send } from '@agentic-hooks/testing/http'
+import { startTestReceiver } from '@agentic-hooks/testing/in-process-receiver'
 import { describe, expect, it } from 'vitest'
-import { json, send } from './support/http.ts'
-import { startTestReceiver } from './support/receiver.ts'
 
 const EVENT = { event_type: 'tool_execution_started', session_id: 's1', data: { tool_name: 'Bash' } }
 

@@ -4,12 +4,12 @@ import http from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeLine, uuidv7 } from '@agentic-hooks/events'
+import { type HttpRequest, send } from '@agentic-hooks/testing/http'
+import { encodeLogsRequest } from '@agentic-hooks/testing/otlp'
 import { type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
 import { startReceiver } from '@agentic-hooks/testing/receiver'
+import { storedEvents } from '@agentic-hooks/testing/stored-events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { storedEvents } from '../../exporters/postgres/test/stored-events.ts'
-import { type HttpRequest, send } from './support/http.ts'
-import { encodeLogsRequest } from './support/otlp.ts'
 
 const EVENTS = 10_000
 const BATCH = 500

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import tls from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { SinkExporter } from '@agentic-hooks/events/testing'
+import { type HttpRequest, send } from '@agentic-hooks/testing/http'
+import { startTestReceiver } from '@agentic-hooks/testing/in-process-receiver'
 import { startReceiver } from '@agentic-hooks/testing/receiver'
 import pino from 'pino'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { type HttpRequest, send } from './support/http.ts'
-import { startTestReceiver } from './support/receiver.ts'
 
 const file = (name: string) => fileURLToPath(new URL(`support/tls/${name}`, import.meta.url))
 const pem = (name: string) => readFileSync(file(name))

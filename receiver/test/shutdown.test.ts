@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { uuidv7 } from '@agentic-hooks/events'
 import { SinkExporter } from '@agentic-hooks/events/testing'
+import { send } from '@agentic-hooks/testing/http'
+import { startTestReceiver } from '@agentic-hooks/testing/in-process-receiver'
 import { startReceiver } from '@agentic-hooks/testing/receiver'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { readAcmeFile } from './support/acme.ts'
-import { send } from './support/http.ts'
-import { startTestReceiver } from './support/receiver.ts'
 
 const CLIENTS = 40
 const EVENTS_PER_REQUEST = 5

@@ -2,12 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SinkExporter } from '@agentic-hooks/events/testing'
+import { json, send } from '@agentic-hooks/testing/http'
+import { startTestReceiver } from '@agentic-hooks/testing/in-process-receiver'
 import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { readConfig } from '../src/config/options.ts'
 import { withSpools } from '../src/storage/load.ts'
-import { json, send } from './support/http.ts'
-import { startTestReceiver } from './support/receiver.ts'
 
 const headers = { 'content-type': 'application/json' }
 const EVENT = { path: '/events', headers, body: '{"event_type":"custom","session_id":"s1"}' }

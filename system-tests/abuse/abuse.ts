@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { send } from '@agentic-hooks/testing/http'
 import { type RunningReceiver, startReceiver } from '@agentic-hooks/testing/receiver'
-import { send } from '../../receiver/test/support/http.ts'
 import type { Scale, Statuses } from './attacks.ts'
 import { bystand, type Experience } from './bystander.ts'
 
-const NULL_EXPORTER = fileURLToPath(new URL('../../receiver/test/support/null-exporter.js', import.meta.url))
+const NULL_EXPORTER = fileURLToPath(new URL('../../testing/src/null-exporter.js', import.meta.url))
 
 export interface Report {
   readonly statuses: Statuses

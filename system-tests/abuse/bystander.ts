@@ -1,6 +1,6 @@
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { send } from '../../receiver/test/support/http.ts'
+import { send } from '@agentic-hooks/testing/http'
 
 const INTERVAL_MILLIS = 10
 

@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { HookClient } from '@agentic-hooks/instrumentation'
 import { execute, freePort } from '@agentic-hooks/testing/postgres'
 import { Random } from '@agentic-hooks/testing/random'
 import { type RunningReceiver, startReceiver } from '@agentic-hooks/testing/receiver'
-import { HookClient } from '../../instrumentation/src/client/client.ts'
-import { runAgent } from '../../instrumentation/test/support/run-agent.ts'
+import { runAgent } from '@agentic-hooks/testing/run-agent'
 
 export interface KillOptions {
   readonly kills: number

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { HookClientOptions } from '@agentic-hooks/instrumentation'
+import { type ClientStats, HookClient } from '@agentic-hooks/instrumentation'
 import { freePort } from '@agentic-hooks/testing/postgres'
 import { startReceiver } from '@agentic-hooks/testing/receiver'
-import { type ClientStats, HookClient } from '../../instrumentation/src/client/client.ts'
-import type { HookClientOptions } from '../../instrumentation/src/options/options.ts'
 
 export interface OutageOptions {
   readonly outageMillis: number

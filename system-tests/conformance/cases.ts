@@ -1,6 +1,6 @@
 import zlib from 'node:zlib'
-import type { HttpRequest } from '../../receiver/test/support/http.ts'
-import { encodeLogsRequest, logsRequest } from '../../receiver/test/support/otlp.ts'
+import type { HttpRequest } from '@agentic-hooks/testing/http'
+import { encodeLogsRequest, logsRequest } from '@agentic-hooks/testing/otlp'
 
 /** The limit on a body that the server under test is set to. */
 export const MAX_BODY_BYTES = 256 * 1024

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { HttpAnswer } from '../../receiver/test/support/http.ts'
-import { decodeLogsResponse, decodeStatus } from '../../receiver/test/support/otlp.ts'
+import type { HttpAnswer } from '@agentic-hooks/testing/http'
+import { decodeLogsResponse, decodeStatus } from '@agentic-hooks/testing/otlp'
 import type { Expected } from './cases.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { SinkExporter } from '@agentic-hooks/events/testing'
+import { send } from '@agentic-hooks/testing/http'
+import { startTestReceiver } from '@agentic-hooks/testing/in-process-receiver'
 import { describe, expect, it } from 'vitest'
-import { send } from '../../receiver/test/support/http.ts'
-import { startTestReceiver } from '../../receiver/test/support/receiver.ts'
 import { CASES, MAX_BODY_BYTES, type Storage } from './cases.ts'
 import { assertKeeps } from './check.ts'
 

@@ -1,7 +1,7 @@
 import { HookClient } from '@agentic-hooks/instrumentation'
+import { dockerAnswers } from '@agentic-hooks/testing/compose'
 import { execute } from '@agentic-hooks/testing/postgres'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { dockerAnswers } from '../../deploy/compose.ts'
 import { execIn, pause, resume, type Stack, scrapedInstances, startStack, stateOf } from './stack.ts'
 
 const SETTLE = { timeout: 60_000, interval: 250 }

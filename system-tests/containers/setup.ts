@@ -1,4 +1,4 @@
-import { dockerAnswers } from '../../deploy/compose.ts'
+import { dockerAnswers } from '@agentic-hooks/testing/compose'
 import { buildImage } from './stack.ts'
 
 export async function setup(): Promise<void> {

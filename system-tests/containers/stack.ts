@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { composeCommand } from '../../deploy/compose.ts'
+import { composeCommand } from '@agentic-hooks/testing/compose'
 
 const run = promisify(execFile)
 const ROOT = join(import.meta.dirname, '../..')

@@ -1,9 +1,8 @@
 import { toHookEvent } from '@agentic-hooks/events'
+import { type DecodedRequest, decodeOtlpProtobuf, UndecodableError } from '@agentic-hooks/receiver/decode'
+import { readJson } from '@agentic-hooks/testing/reference-decoder/json'
+import { decode, encode, expectedEvents } from '@agentic-hooks/testing/reference-decoder/protobuf'
 import protobuf from 'protobufjs'
-import { type DecodedRequest, UndecodableError } from '../../receiver/src/decode/decoded-request.ts'
-import { decodeOtlpProtobuf } from '../../receiver/src/decode/otlp-protobuf.ts'
-import { decode, encode, expectedEvents } from '../../receiver/test/decode/reference.ts'
-import { readJson } from '../../receiver/test/decode/reference-json.ts'
 
 /** `incomparable`: the independent decoder does not read it, or reads it otherwise than protobuf says. */
 export type Comparison = 'same' | 'different' | 'incomparable'

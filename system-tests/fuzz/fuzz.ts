@@ -1,10 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { toHookEvent } from '@agentic-hooks/events'
+import { decodeOtlpJson, decodeOtlpProtobuf, UndecodableError } from '@agentic-hooks/receiver/decode'
 import { Random } from '@agentic-hooks/testing/random'
-import { UndecodableError } from '../../receiver/src/decode/decoded-request.ts'
-import { decodeOtlpJson } from '../../receiver/src/decode/otlp-json.ts'
-import { decodeOtlpProtobuf } from '../../receiver/src/decode/otlp-protobuf.ts'
-import { encode, type KeyValue, type LogsRequest } from '../../receiver/test/decode/reference.ts'
+import { encode, type KeyValue, type LogsRequest } from '@agentic-hooks/testing/reference-decoder/protobuf'
 import { compareJson, compareProtobuf } from './compare.ts'
 import { mutate, mutateJson } from './mutate.ts'
 

@@ -1,11 +1,11 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { startLoad } from '@agentic-hooks/bench/load/start'
+import { peakResidentBytes, residentBytes, treeCpuSeconds } from '@agentic-hooks/bench/processes'
 import { startCollector } from '@agentic-hooks/testing/collector/collector'
 import { execute, freePort, startPostgres } from '@agentic-hooks/testing/postgres'
 import { startReceiver } from '@agentic-hooks/testing/receiver'
-import { startLoad } from '../../bench/load/start.ts'
-import { peakResidentBytes, residentBytes, treeCpuSeconds } from '../../bench/processes.ts'
 import { countStored } from '../interop/database.ts'
 
 /*

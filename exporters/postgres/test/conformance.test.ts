@@ -1,9 +1,9 @@
 import { exporterConformance, sampleRecord } from '@agentic-hooks/events/testing'
 import { type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
+import { storedEvents } from '@agentic-hooks/testing/stored-events'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { createExporter } from '../src/index.ts'
 import { emptyDatabase, SILENT } from './exporters.ts'
-import { storedEvents } from './stored-events.ts'
 
 describe.each([15, 18] as const)('the exporter on PostgreSQL %i', (version) => {
   let server: PostgresServer

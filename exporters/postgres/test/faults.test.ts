@@ -1,9 +1,9 @@
 import { sampleRecords } from '@agentic-hooks/events/testing'
 import { execute, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
+import { storedEvents, valueIn } from '@agentic-hooks/testing/stored-events'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { UnavailableError } from '../src/index.ts'
 import { emptyDatabase, RecordingLogger, SILENT, send, sendUntilStored, startExporter } from './exporters.ts'
-import { storedEvents, valueIn } from './stored-events.ts'
 
 let server: PostgresServer
 let databaseUrl: string

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { jsonBytes } from '@agentic-hooks/events'
 import { sampleRecords } from '@agentic-hooks/events/testing'
 import { execute, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
+import { valueIn } from '@agentic-hooks/testing/stored-events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { UnavailableError } from '../src/index.ts'
 import { send, sendUntilStored, startExporter } from './exporters.ts'
-import { valueIn } from './stored-events.ts'
 
 const DISK_BYTES = 2 ** 24
 const CHUNK = Buffer.alloc(4096)

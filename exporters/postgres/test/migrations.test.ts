@@ -1,11 +1,11 @@
 import { sampleRecords } from '@agentic-hooks/events/testing'
 import { execute, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
+import { valueIn } from '@agentic-hooks/testing/stored-events'
 import { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createExporter, migrate, SchemaError } from '../src/index.ts'
 import { applyMigrations, MIGRATIONS } from '../src/schema/migrations.ts'
 import { SILENT, send, startExporter } from './exporters.ts'
-import { valueIn } from './stored-events.ts'
 
 /** Everything that makes the schema, in an order of its own. */
 const SCHEMA = `

@@ -2,12 +2,12 @@ import { batchOf, type EventRecord } from '@agentic-hooks/events'
 import { sampleRecord } from '@agentic-hooks/events/testing'
 import { againAfterMidnight } from '@agentic-hooks/testing/midnight'
 import { execute, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
+import { valueIn } from '@agentic-hooks/testing/stored-events'
 import { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { migrate, type PostgresExporterOptions } from '../src/index.ts'
 import { missingPartitions, periodOf, periodsFrom } from '../src/schema/partitions.ts'
 import { emptyDatabase, RecordingLogger, SILENT, send, startExporter } from './exporters.ts'
-import { valueIn } from './stored-events.ts'
 
 const DAY_MICROS = 86_400_000_000
 const micros = (iso: string) => Date.parse(iso) * 1000

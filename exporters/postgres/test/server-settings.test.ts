@@ -1,10 +1,10 @@
 import { sampleRecords } from '@agentic-hooks/events/testing'
 import { execute, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
+import { storedEvents, valueIn } from '@agentic-hooks/testing/stored-events'
 import { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { migrate } from '../src/index.ts'
 import { RecordingLogger, SILENT, send, startExporter } from './exporters.ts'
-import { storedEvents, valueIn } from './stored-events.ts'
 
 let server: PostgresServer
 let databaseUrl: string

@@ -1,11 +1,11 @@
 import { batchOf, type EventRecord, jsonBytes, MAX_TIMESTAMP_MICROS } from '@agentic-hooks/events'
 import { sampleRecord, sampleRecords } from '@agentic-hooks/events/testing'
 import { execute, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
+import { storedEvents, valueIn } from '@agentic-hooks/testing/stored-events'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { UnavailableError } from '../src/index.ts'
 import { emptyDatabase, send, startExporter } from './exporters.ts'
-import { storedEvents, valueIn } from './stored-events.ts'
 
 let server: PostgresServer
 let databaseUrl: string

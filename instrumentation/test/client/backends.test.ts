@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encodeLines, nowMicros } from '@agentic-hooks/events'
+import { decodeOtlpProtobuf } from '@agentic-hooks/receiver/decode'
+import { MemoryLogger } from '@agentic-hooks/testing/memory-logger'
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core'
 import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-http'
 import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer'
@@ -13,7 +15,6 @@ import {
   SimpleLogRecordProcessor,
 } from '@opentelemetry/sdk-logs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { decodeOtlpProtobuf } from '../../../receiver/src/decode/otlp-protobuf.ts'
 import {
   type EmittedEvent,
   HookClient,
@@ -26,7 +27,6 @@ import {
   toApiLogRecord,
   toLogRecord,
 } from '../../src/index.ts'
-import { MemoryLogger } from '../support/logger.ts'
 import { answer, OtlpServer } from '../support/otlp-server.ts'
 
 const events: EmittedEvent[] = [

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { MemoryLogger } from '@agentic-hooks/testing/memory-logger'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Drop } from '../../src/delivery/drops.ts'
 import { HookClient, type HookClientOptions } from '../../src/index.ts'
-import { MemoryLogger } from '../support/logger.ts'
 import {
   accept,
   answer,

@@ -2,10 +2,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeLine } from '@agentic-hooks/events'
+import type { AgentPlan } from '@agentic-hooks/testing/agent'
+import { runAgent } from '@agentic-hooks/testing/run-agent'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { AgentPlan } from '../support/agent.ts'
 import { answer, hang, OtlpServer } from '../support/otlp-server.ts'
-import { runAgent } from '../support/run-agent.ts'
 import { startUnconnectable } from '../support/unconnectable.ts'
 
 /** So long that only a broken bound would reach it. */

@@ -1,6 +1,6 @@
+import { MemoryLogger } from '@agentic-hooks/testing/memory-logger'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { HookClient, type HookClientOptions } from '../../src/index.ts'
-import { MemoryLogger } from '../support/logger.ts'
 import { accept, answer, hang, OtlpServer } from '../support/otlp-server.ts'
 
 let server: OtlpServer

@@ -1,3 +1,4 @@
+import { MemoryLogger } from '@agentic-hooks/testing/memory-logger'
 import {
   AggregationTemporality,
   InMemoryMetricExporter,
@@ -6,7 +7,6 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import { expect, it } from 'vitest'
 import { HookClient, InMemoryExporter } from '../../src/index.ts'
-import { MemoryLogger } from '../support/logger.ts'
 
 it('reports its stats as metrics of the provider that it is given', async () => {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { MemoryLogger } from '@agentic-hooks/testing/memory-logger'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { HookClient, type HookClientOptions, InMemoryExporter } from '../../src/index.ts'
 import { resolveConfig } from '../../src/options/config.ts'
-import { MemoryLogger } from '../support/logger.ts'
 
 describe('a wrong option throws a message that names it', () => {
   it.each([

@@ -1,6 +1,6 @@
+import { MemoryLogger } from '@agentic-hooks/testing/memory-logger'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type EmittedEvent, HookClient, type HookClientOptions } from '../../src/index.ts'
-import { MemoryLogger } from '../support/logger.ts'
 import { OtlpServer } from '../support/otlp-server.ts'
 
 let server: OtlpServer

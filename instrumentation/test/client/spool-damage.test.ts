@@ -14,12 +14,12 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeLine, uuidv7 } from '@agentic-hooks/events'
+import { MemoryLogger } from '@agentic-hooks/testing/memory-logger'
+import { runAgent } from '@agentic-hooks/testing/run-agent'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { releasedFileName } from '../../src/delivery/spool-owner.ts'
 import { HookClient, type HookClientOptions } from '../../src/index.ts'
-import { MemoryLogger } from '../support/logger.ts'
 import { accept, answer, type Behaviour, OtlpServer } from '../support/otlp-server.ts'
-import { runAgent } from '../support/run-agent.ts'
 
 let server: OtlpServer
 let logger: MemoryLogger

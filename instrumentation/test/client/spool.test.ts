@@ -12,12 +12,12 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeLine, toHookEvent, uuidv7 } from '@agentic-hooks/events'
+import { MemoryLogger } from '@agentic-hooks/testing/memory-logger'
+import { runAgent } from '@agentic-hooks/testing/run-agent'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ownedFileName, releasedFileName, thisProcess } from '../../src/delivery/spool-owner.ts'
 import { HookClient, type HookClientOptions } from '../../src/index.ts'
-import { MemoryLogger } from '../support/logger.ts'
 import { accept, answer, OtlpServer, rejectSome } from '../support/otlp-server.ts'
-import { runAgent } from '../support/run-agent.ts'
 
 let server: OtlpServer
 let logger: MemoryLogger

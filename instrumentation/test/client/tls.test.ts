@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { MemoryLogger } from '@agentic-hooks/testing/memory-logger'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { HookClient, type HookClientOptions } from '../../src/index.ts'
-import { MemoryLogger } from '../support/logger.ts'
 
 const pem = (name: string) =>
   readFileSync(new URL(`../../../receiver/test/support/tls/${name}.pem`, import.meta.url))

@@ -3,8 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { nowMicros, type Rejection, type StoredEvent, toHookEvent } from '@agentic-hooks/events'
-import { decodeOtlpJson } from '../../../receiver/src/decode/otlp-json.ts'
-import { decodeOtlpProtobuf } from '../../../receiver/src/decode/otlp-protobuf.ts'
+import { decodeOtlpJson, decodeOtlpProtobuf } from '@agentic-hooks/receiver/decode'
 
 /** A request as it came, and the events in it as the receiver would store them. */
 export interface ReceivedRequest {

@@ -1,10 +1,10 @@
 import { Attribute, toHookEvent } from '@agentic-hooks/events'
+import { encode, type LogRecord } from '@agentic-hooks/testing/reference-decoder/protobuf'
 import { expect, it } from 'vitest'
 import { Budget } from '../../src/decode/budget.ts'
 import { UndecodableError } from '../../src/decode/decoded-request.ts'
 import { DecoderMemory } from '../../src/decode/decoder-memory.ts'
 import { decodeOtlpProtobuf } from '../../src/decode/otlp-protobuf.ts'
-import { encode, type LogRecord } from './reference.ts'
 
 const RECEIVED_AT_MICROS = 1_795_370_947_000_000
 const MIB = 2 ** 20

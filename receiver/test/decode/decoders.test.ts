@@ -1,10 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { MAX_TIMESTAMP_MICROS, toHookEvent } from '@agentic-hooks/events'
-import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
-import { type DecodedRequest, UndecodableError } from '../../src/decode/decoded-request.ts'
-import { decodeOtlpJson } from '../../src/decode/otlp-json.ts'
-import { decodeOtlpProtobuf } from '../../src/decode/otlp-protobuf.ts'
 import {
   type AnyValue,
   decode,
@@ -13,7 +8,12 @@ import {
   type KeyValue,
   type LogRecord,
   type LogsRequest,
-} from './reference.ts'
+} from '@agentic-hooks/testing/reference-decoder/protobuf'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type DecodedRequest, UndecodableError } from '../../src/decode/decoded-request.ts'
+import { decodeOtlpJson } from '../../src/decode/otlp-json.ts'
+import { decodeOtlpProtobuf } from '../../src/decode/otlp-protobuf.ts'
 
 const RECEIVED_AT_MICROS = 1_795_370_947_000_000
 const RUNS = 2_000

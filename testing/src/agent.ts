@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs'
 import { uuidv7 } from '@agentic-hooks/events'
-import { HookClient } from '../../src/client/client.ts'
-import type { HookClientOptions } from '../../src/options/options.ts'
+import type { HookClientOptions } from '@agentic-hooks/instrumentation'
+import { HookClient } from '@agentic-hooks/instrumentation'
 
 /** What the program below does, as JSON in its first argument. */
 export interface AgentPlan {

@@ -2,12 +2,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeLine } from '@agentic-hooks/events'
+import type { HookClientOptions } from '@agentic-hooks/instrumentation'
+import { MemoryLogger } from '@agentic-hooks/testing/memory-logger'
 import { execute, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { killAgents } from '../../../system-tests/agent-chaos/kill-agents.ts'
-import { emitThroughOutage } from '../../../system-tests/agent-chaos/outage.ts'
-import type { HookClientOptions } from '../../src/index.ts'
-import { MemoryLogger } from '../support/logger.ts'
+import { killAgents } from './kill-agents.ts'
+import { emitThroughOutage } from './outage.ts'
 
 // Receivers and agents are started and ended here, on a machine that may be busy.
 vi.setConfig({ testTimeout: 90_000 })

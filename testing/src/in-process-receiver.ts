@@ -1,7 +1,6 @@
 import type { Exporter } from '@agentic-hooks/events'
+import { type Receiver, readConfig, startReceiver } from '@agentic-hooks/receiver'
 import pino, { type Logger } from 'pino'
-import { readConfig } from '../../src/config/options.ts'
-import { type Receiver, startReceiver } from '../../src/receiver.ts'
 
 export interface TestReceiver extends Receiver, AsyncDisposable {
   readonly url: string

@@ -1,4 +1,4 @@
-import type { ClientLogger } from '../../src/options/options.ts'
+import type { ClientLogger } from '@agentic-hooks/instrumentation'
 
 /** Remembers what was logged. */
 export class MemoryLogger implements ClientLogger {

@@ -1,5 +1,5 @@
 import { parseJson } from '@agentic-hooks/events'
-import type { AnyValue, KeyValue, LogRecord, LogsRequest, Part } from './reference.ts'
+import type { AnyValue, KeyValue, LogRecord, LogsRequest, Part } from './protobuf.ts'
 
 /*
  * OTLP JSON as the reference's objects: the JSON mapping of the OTLP specification, written down once more. What

@@ -1,0 +1,2 @@
+export * from './write/copy-in.ts'
+export * from './write/copy-rows.ts'
