@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { execute, freePort, type ServerControl } from './postgres.ts'
+import { execute, freePort, type ServerControl } from './postgres-server.ts'
 
 const START_TIMEOUT_MILLIS = 60_000
 const POLL_MILLIS = 50

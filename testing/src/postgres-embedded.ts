@@ -17,7 +17,7 @@ import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { execute, freePort, type ServerControl } from './postgres.ts'
+import { execute, freePort, type ServerControl } from './postgres-server.ts'
 
 const START_TIMEOUT_MILLIS = 30_000
 const POLL_MILLIS = 20

@@ -18,7 +18,7 @@ export type ClientConfig = Readonly<
     }
 >
 
-export const DEFAULT_ENDPOINT = 'http://localhost:4318'
+const DEFAULT_ENDPOINT = 'http://localhost:4318'
 const LOGS_PATH = '/v1/logs'
 
 const defaultLogger: ClientLogger = {
@@ -127,7 +127,7 @@ export function resolveConfig(
 }
 
 /** The URL for log records: `/v1/logs` joins a base URL that does not end with it. */
-export function logsUrl(endpoint: string | URL): URL {
+function logsUrl(endpoint: string | URL): URL {
   const url = new URL(endpoint)
   if (!url.pathname.endsWith(LOGS_PATH)) url.pathname = url.pathname.replace(/\/$/, '') + LOGS_PATH
   return url

@@ -3,7 +3,7 @@ import type { AnyValue } from '@opentelemetry/api'
 import type { Redactor } from './redact.ts'
 
 /** The key under which an object says how many of its members were cut; an array says so in its last item. */
-export const TRUNCATED = '[truncated]'
+const TRUNCATED = '[truncated]'
 
 /** Shorter texts count as one byte a character: asking each for its UTF-8 length would cost more than copying it. */
 const MEASURED_TEXT_LENGTH = 256

@@ -59,7 +59,7 @@ function plainEnvironment(): NodeJS.ProcessEnv {
   return rest
 }
 
-export function exporterEnvironment(url: string): Record<string, string> {
+function exporterEnvironment(url: string): Record<string, string> {
   return {
     OTEL_EXPORTER_OTLP_ENDPOINT: url,
     OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',

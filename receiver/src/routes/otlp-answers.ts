@@ -30,7 +30,7 @@ export const protobufAnswers = {
 const DESCRIBED_REJECTIONS = 10
 
 /** As in `2 rejected: <event id>: <reason>; <event id>: <reason>`, for the client's log. */
-export function describe(rejected: readonly Rejection[]): string {
+function describe(rejected: readonly Rejection[]): string {
   const named = rejected.slice(0, DESCRIBED_REJECTIONS).map(({ eventId, reason }) => `${eventId}: ${reason}`)
   const more = rejected.length > named.length ? `; and ${rejected.length - named.length} more` : ''
   return `${rejected.length} rejected: ${named.join('; ')}${more}`

@@ -99,6 +99,6 @@ export function migrationSql(migrations: readonly Migration[]): string {
     .join('')
 }
 
-export function checksumOf({ sql }: Migration): string {
+function checksumOf({ sql }: Migration): string {
   return createHash('sha256').update(sql).digest('hex')
 }
