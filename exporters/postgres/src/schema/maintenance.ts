@@ -42,7 +42,7 @@ const ADVISORY_LOCK = 7_310_868_735_420_002
  * What is due now: partitions ahead of time, then, with retention, everything too old.
  * @param now by the database's clock: of several receivers' clocks one may be wrong, and would delete what others keep
  */
-export function maintenancePlan(
+function maintenancePlan(
   partitions: readonly Partition[],
   options: MaintenanceOptions,
   now: Micros,
