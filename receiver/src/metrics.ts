@@ -8,6 +8,8 @@ export const PROTOCOLS = ['otlp_protobuf', 'otlp_json', 'rest', 'hook'] as const
 export type Protocol = (typeof PROTOCOLS)[number]
 
 const DURATION_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+/** Rendering takes milliseconds of the one thread. */
+const RENDERS_PER_SECOND = 10
 const BATCH_EVENTS = [1, 10, 50, 100, 250, 512, 1_000, 5_000, 10_000, 50_000, 100_000]
 
 /** What is counted of one way in. */
@@ -44,6 +46,9 @@ export class Metrics {
   readonly #registry = new Registry()
   readonly #protocols: Record<Protocol, ProtocolMetrics>
   readonly #exporters = new Map<string, ExporterMetrics>()
+  #secondStartedAt = Number.NEGATIVE_INFINITY
+  #rendersLeft = 0
+  #rendered = Promise.resolve('')
 
   constructor(admission: Admission, exporters: readonly Exporter[]) {
     processMetrics()
@@ -54,9 +59,21 @@ export class Metrics {
     for (const { name } of exporters) this.#exporters.set(name, exporterMetrics(name))
   }
 
-  /** In Prometheus' text format. */
+  /**
+   * In Prometheus' text format. It is rendered ten times a second at most; whoever asks more often gets a text up to a
+   * second old.
+   */
   render(): Promise<string> {
-    return Registry.merge([this.#registry, processMetrics()]).metrics()
+    const now = performance.now()
+    if (now - this.#secondStartedAt >= 1_000) {
+      this.#secondStartedAt = now
+      this.#rendersLeft = RENDERS_PER_SECOND
+    }
+    if (this.#rendersLeft > 0) {
+      this.#rendersLeft--
+      this.#rendered = Registry.merge([this.#registry, processMetrics()]).metrics()
+    }
+    return this.#rendered
   }
 
   protocol(protocol: Protocol): ProtocolMetrics {

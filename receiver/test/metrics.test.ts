@@ -132,6 +132,17 @@ describe('GET /metrics', () => {
     expect((await scrape(receiver.url)).get('hooks_in_flight_bytes')).toBe(0)
   })
 
+  it('is rendered ten times a second at most, whoever asks how often', async () => {
+    await using receiver = await startTestReceiver([new SinkExporter()])
+    const startedAt = performance.now()
+    const answers = await Promise.all(Array.from({ length: 100 }, () => get(receiver.url, '/metrics')))
+    const seconds = (performance.now() - startedAt) / 1000
+    const uptimes = answers.map(({ body }) => /^hooks_uptime_seconds .*$/m.exec(body.toString())?.[0])
+    expect(uptimes).not.toContain(undefined)
+    expect(new Set(uptimes).size).toBeLessThanOrEqual(10 * Math.ceil(seconds + 1))
+    expect(new Set(uptimes).size).toBeLessThan(100)
+  })
+
   it('makes no label of what clients send', async () => {
     await using receiver = await startTestReceiver([new SinkExporter()])
     await postEvents(receiver.url, [event({ event_type: 'client-made', session_id: 'client-made' })])

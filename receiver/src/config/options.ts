@@ -172,6 +172,12 @@ export const OPTIONS = {
     default: '16384',
     help: 'Most open connections a port; further ones are closed at once.',
   },
+  maxPipelinedRequests: {
+    group: 'Limits',
+    kind: integer('N', 1, 100_000),
+    default: '100',
+    help: 'Most requests of a connection that wait for an answer before theirs; after theirs it is closed.',
+  },
   headersTimeoutMillis: {
     group: 'Limits',
     kind: millis(1),
@@ -182,7 +188,7 @@ export const OPTIONS = {
     group: 'Limits',
     kind: millis(1),
     default: '30000',
-    help: 'A client must have sent its whole request by then, or gets 408.',
+    help: 'A client must have sent its whole request by then, or gets 408; and read its answer within as long.',
   },
   keepAliveTimeoutMillis: {
     group: 'Limits',

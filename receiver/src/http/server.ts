@@ -3,6 +3,7 @@ import type https from 'node:https'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import type { Logger } from 'pino'
 import type { Config } from '../config/options.ts'
+import { oneByOne } from './pipelining.ts'
 import { createTlsServer, tlsFilesOf, watchTlsFiles } from './tls.ts'
 
 /** How often Node looks for connections past headersTimeout and requestTimeout. */
@@ -13,6 +14,7 @@ const IDLE_CLOSE_MILLIS = 500
 export type ServerOptions = Pick<
   Config,
   | 'maxConnections'
+  | 'maxPipelinedRequests'
   | 'headersTimeoutMillis'
   | 'requestTimeoutMillis'
   | 'keepAliveTimeoutMillis'
@@ -31,6 +33,9 @@ export class Server {
   readonly #scheme: 'http' | 'https'
   readonly #unwatchTlsFiles: () => void
   readonly #unanswered = new Set<ServerResponse>()
+  /** Of those, the ones whose answer was ready at the last look, and when that was first seen. */
+  #unread = new Map<ServerResponse, number>()
+  readonly #answerTimeoutMillis: number
   /** Connections without a request so far, which Node does not count among the idle ones. */
   readonly #silent = new Set<Socket>()
   #stopping = false
@@ -44,10 +49,10 @@ export class Server {
       keepAliveTimeout: options.keepAliveTimeoutMillis,
       connectionsCheckingInterval: CHECK_CONNECTIONS_MILLIS,
     }
-    const track: RequestListener = (request, response) => {
+    const track = oneByOne((request, response) => {
       this.#track(request, response)
       listener(request, response)
-    }
+    }, options.maxPipelinedRequests)
     if (tlsFiles) {
       const server = createTlsServer(settings, tlsFiles, track)
       this.#unwatchTlsFiles = watchTlsFiles(server, tlsFiles, log)
@@ -56,6 +61,7 @@ export class Server {
       this.#unwatchTlsFiles = () => {}
       this.#server = http.createServer(settings, track)
     }
+    this.#answerTimeoutMillis = options.requestTimeoutMillis
     this.#scheme = tlsFiles ? 'https' : 'http'
     this.#server.maxConnections = options.maxConnections
     this.#server.on(tlsFiles ? 'secureConnection' : 'connection', (socket: Socket) => {
@@ -66,6 +72,8 @@ export class Server {
 
   /** Resolves to the URL that it listens on. */
   listen(port: number, host: string): Promise<string> {
+    const timer = setInterval(() => this.#closeUnread(), CHECK_CONNECTIONS_MILLIS)
+    this.#server.once('close', () => clearInterval(timer))
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject)
       this.#server.listen({ port, host }, () => {
@@ -98,6 +106,15 @@ export class Server {
   #closeIdle(): void {
     this.#server.closeIdleConnections()
     for (const socket of this.#silent) socket.destroy()
+  }
+
+  /** A client has as long to read its answer as it had to send its request. */
+  #closeUnread(): void {
+    const now = performance.now()
+    const ready = [...this.#unanswered].filter((response) => response.writableEnded)
+    this.#unread = new Map(ready.map((response) => [response, this.#unread.get(response) ?? now]))
+    for (const [response, since] of this.#unread)
+      if (now - since > this.#answerTimeoutMillis) response.destroy()
   }
 
   #track(request: IncomingMessage, response: ServerResponse): void {
