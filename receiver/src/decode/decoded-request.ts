@@ -1,10 +1,12 @@
 import type { EventBatch, Rejection } from '@agentic-hooks/events'
 import type { Budget } from './budget.ts'
 
-/** The decompressed body of a request, in the pieces in which it came. They never change. */
+/** The body of a request, in pieces. */
 export interface RequestBody {
   readonly chunks: readonly Uint8Array[]
   readonly byteLength: number
+  /** Gives the memory back; the pieces are empty then. Of a large body only. */
+  release?(): void
 }
 
 /** What one request brought. */

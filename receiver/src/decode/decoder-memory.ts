@@ -17,6 +17,7 @@ interface Exports {
   readonly recordAddress: { readonly value: number }
   readonly textsAddress: { readonly value: number }
   readonly originAddress: { readonly value: number }
+  readonly progressAddress: { readonly value: number }
   readonly knownAttributes: { readonly value: number }
   readonly mirroredKeys: { readonly value: number }
   configure(maxDepth: number, knownTexts: number, mirroredKeys: number): void
@@ -47,6 +48,8 @@ const ALIGNMENT_BYTES = 16
 const LOADED_BYTES = 2 ** 22
 /** A request that is decoded in one step needs one memory; while it is, another may be in the middle of its steps. */
 const MAX_KEPT_MEMORIES = 2
+/** After a large request another may follow, which uses the same memory. */
+const LARGE_KEPT_MILLIS = 2_000
 
 /**
  * The memory of the WebAssembly module that reads protobuf: what it knows, a request behind that, and behind both the
@@ -64,15 +67,27 @@ export class DecoderMemory {
   readonly texts: string[] = new Array<string>(TEXT_SLOTS).fill('')
   #budget: Budget | null = null
 
-  /** One that no other request uses. */
-  static take(): DecoderMemory {
+  /** One that no other request uses, for a body of so many bytes. */
+  static take(bodyBytes: number): DecoderMemory {
+    if (large !== null && bodyBytes > MAX_KEPT_BYTES / 4) {
+      const memory = large
+      large = null
+      return memory
+    }
     return kept.pop() ?? new DecoderMemory()
   }
 
   /** A WebAssembly memory never shrinks: what a large request needed is given back with all of it. */
   static giveBack(memory: DecoderMemory): void {
     memory.#budget = null
-    if (memory.bytes.byteLength <= MAX_KEPT_BYTES && kept.length < MAX_KEPT_MEMORIES) kept.push(memory)
+    if (memory.bytes.byteLength <= MAX_KEPT_BYTES) {
+      if (kept.length < MAX_KEPT_MEMORIES) kept.push(memory)
+      return
+    }
+    large = memory
+    setTimeout(() => {
+      if (large === memory) large = null
+    }, LARGE_KEPT_MILLIS).unref()
   }
 
   constructor() {
@@ -169,6 +184,7 @@ export class DecoderMemory {
 }
 
 const kept: DecoderMemory[] = []
+let large: DecoderMemory | null = null
 
 /** The next position where a block of JSON can begin. */
 export function align(position: number): number {

@@ -9,7 +9,6 @@ import {
   type Origin,
   type Rejection,
   toUuid,
-  uuidFromRequest,
 } from '@agentic-hooks/events'
 import type { Budget } from './budget.ts'
 import { type DecodedRequest, EventTooLargeError } from './decoded-request.ts'
@@ -102,7 +101,7 @@ export class EventAssembler {
     this.record.clear()
     budget.addRecord()
     const index = this.#count++
-    this.#reject(uuidFromRequest(hash.digest, index), budget.sizeReason)
+    this.#reject(hash.idOf(index), budget.sizeReason)
   }
 
   #reject(eventId: string, reason: string): void {
@@ -171,7 +170,7 @@ export class EventAssembler {
   #takeId(index: number): { eventId: string; original: string | null } {
     const { record } = this
     const uid = record.text(EVENT_ID)
-    if (!uid) return { eventId: uuidFromRequest(this.#request.hash.digest, index), original: null }
+    if (!uid) return { eventId: this.#request.hash.idOf(index), original: null }
     record.take(EVENT_ID)
     return record.hasUuid ? { eventId: uid, original: null } : toUuid(uid)
   }

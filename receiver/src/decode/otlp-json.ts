@@ -50,7 +50,7 @@ export function decodeOtlpJson(
   const request = parseBody(body)
   if (!isJsonObject(request))
     throw new UndecodableError('the body must be a JSON object, an ExportLogsServiceRequest')
-  const memory = DecoderMemory.take()
+  const memory = DecoderMemory.take(body.byteLength)
   try {
     return new RequestReader(memory, body, receivedAtMicros, budget).read(request)
   } finally {

@@ -25,8 +25,9 @@ const DROPPED_ATTRIBUTES_COUNT = 0
 const NAME = 1
 const VERSION = 3
 const SCHEMA_URL = 5
+const OWN_BYTES = 8
 
-/** So many records, resources and scopes, or so much memory for them, take a millisecond or so. */
+/** So many records, resources and scopes, or so much of what they say or become, take a millisecond or so. */
 const STEP_PARTS = 512
 const STEP_BYTES = 2 ** 18
 
@@ -35,7 +36,7 @@ const STEP_BYTES = 2 ** 18
  * from the wire to JSON without an object between them.
  */
 export function* readOtlpProtobuf(body: RequestBody, receivedAtMicros: Micros, budget: Budget): Decoding {
-  const memory = DecoderMemory.take()
+  const memory = DecoderMemory.take(body.byteLength)
   try {
     const end = yield* memory.load(body, budget)
     const hash = new RequestHash(body)
@@ -85,39 +86,39 @@ class RequestReader {
 
   *read(): Decoding {
     const { exports } = this.#memory
-    const budget = this.#budget
     const records = this.#records
     const assembler = this.#assembler
-    let parts = 0
-    let yieldAtBytes = budget.heldBytes + STEP_BYTES
+    const step = new Step(this.#memory, this.#budget)
     for (let found = exports.next(); found !== END; found = exports.next()) {
       if (found === RECORD && records.read(assembler.record)) {
         if (assembler.needsHash) yield* this.#hash.compute()
         assembler.add()
-      } else if (found === RESOURCE) this.#addResource()
-      else if (found === SCOPE) this.#addScope()
+      } else if (found === RESOURCE) step.add(this.#addResource())
+      else if (found === SCOPE) step.add(this.#addScope())
       else {
         if (!this.#hash.isKnown) yield* this.#hash.compute()
         assembler.addUnread()
       }
-      if (++parts < STEP_PARTS && budget.heldBytes < yieldAtBytes) continue
-      parts = 0
-      yieldAtBytes = budget.heldBytes + STEP_BYTES
+      if (!step.isOver()) continue
+      step.begin()
       yield
     }
     return assembler.result()
   }
 
-  #addResource(): void {
+  /** Returns how much it says. */
+  #addResource(): number {
     const json = this.#json
     this.#budget.addContainer()
     this.#resourceFields = this.#originFields()
     this.#resource = writeResource(json, () => {
       json.position = this.#memory.exports.writeResourceAttributes(json.position) >>> 0
     })
+    return this.#ownBytes
   }
 
-  #addScope(): void {
+  /** Returns how much it says. */
+  #addScope(): number {
     const json = this.#json
     this.#budget.addContainer()
     const fields = this.#originFields()
@@ -127,6 +128,12 @@ class RequestReader {
     const resource = this.#resource
     const origin = resource || scope ? { resource, scope } : null
     this.#assembler.setOrigin(origin, originMembers(this.#resourceFields, fields))
+    return this.#ownBytes
+  }
+
+  get #ownBytes(): number {
+    const { exports, words } = this.#memory
+    return words[(exports.originAddress.value >>> 2) + OWN_BYTES]!
   }
 
   #originFields(): OriginFields {
@@ -149,5 +156,41 @@ class RequestReader {
         `a resource or scope has a text of ${end - start} bytes; at most ${MAX_TEXT_BYTES} can be stored`,
       )
     return this.#memory.text(start, end)
+  }
+}
+
+/** How much is done between two yields. */
+class Step {
+  readonly #memory: DecoderMemory
+  readonly #budget: Budget
+  readonly #progress: number
+  #parts = 0
+  #position = 0
+  #bytes = 0
+
+  constructor(memory: DecoderMemory, budget: Budget) {
+    this.#memory = memory
+    this.#budget = budget
+    this.#progress = memory.exports.progressAddress.value >>> 2
+    this.begin()
+  }
+
+  begin(): void {
+    this.#parts = 0
+    this.#position = this.#memory.words[this.#progress]! + STEP_BYTES
+    this.#bytes = this.#budget.heldBytes + STEP_BYTES
+  }
+
+  /** Something is done that moves nothing. */
+  add(bytes: number): void {
+    this.#position -= bytes
+  }
+
+  isOver(): boolean {
+    return (
+      ++this.#parts === STEP_PARTS ||
+      this.#memory.words[this.#progress]! > this.#position ||
+      this.#budget.heldBytes > this.#bytes
+    )
   }
 }

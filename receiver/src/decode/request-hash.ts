@@ -1,13 +1,20 @@
 import { createHash } from 'node:crypto'
+import { uuidFromRequest } from '@agentic-hooks/events'
 import type { RequestBody } from './decoded-request.ts'
 
 /** Takes some milliseconds. */
 const STEP_BYTES = 2 ** 21
 
+/** Where the last eight digits of an id begin. They alone depend on the record. */
+const LAST_DIGITS = 28
+const DIGITS = Buffer.from('0123456789abcdef')
+
 /** The hash of a body, which is computed once it is asked for. */
 export class RequestHash {
   readonly #chunks: readonly Uint8Array[]
   #digest: Uint8Array | null = null
+  /** The id of the record that was asked for last. */
+  readonly #id = Buffer.alloc(36)
 
   constructor({ chunks }: RequestBody) {
     this.#chunks = chunks
@@ -17,10 +24,17 @@ export class RequestHash {
     return this.#digest !== null
   }
 
-  /** SHA-256. */
-  get digest(): Uint8Array {
+  /** The id of the index-th record when it names none: see `uuidFromRequest`. */
+  idOf(index: number): string {
     if (this.#digest === null) for (const _ of this.compute());
-    return this.#digest!
+    const digest = this.#digest!
+    let last = (((digest[12]! << 24) | (digest[13]! << 16) | (digest[14]! << 8) | digest[15]!) + index) >>> 0
+    for (let at = LAST_DIGITS + 7; at >= LAST_DIGITS; at--) {
+      this.#id[at] = DIGITS[last & 15]!
+      last >>>= 4
+    }
+    // A text made of others would keep all of them.
+    return this.#id.toString('latin1')
   }
 
   /** Computes it in steps. */
@@ -38,5 +52,6 @@ export class RequestHash {
       }
     }
     this.#digest = hash.digest()
+    this.#id.write(uuidFromRequest(this.#digest, 0))
   }
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import zlib from 'node:zlib'
+import { BodyBlocks } from '../body-blocks.ts'
 import { type RequestBody, UndecodableError } from '../decode/decoded-request.ts'
 import { joined, joinedForNow } from '../decode/joined.ts'
 import { BodyTooLargeError, ClientGoneError, UnsupportedMediaError } from '../errors.ts'
@@ -24,9 +25,12 @@ export function readBody(
     }
     const chunks: Buffer[] = []
     let byteLength = 0
+    /** Once it is large. */
+    let blocks: BodyBlocks | null = null
     const fail = (error: unknown) => {
       request.off('data', take)
       chunks.length = 0
+      blocks?.release()
       reject(error)
     }
     const take = (chunk: Buffer) => {
@@ -34,15 +38,24 @@ export function readBody(
       try {
         if (byteLength > maxBodyBytes) throw new BodyTooLargeError(maxBodyBytes)
         ticket.grow(chunk.byteLength)
-        chunks.push(chunk)
+        if (blocks === null) chunks.push(chunk)
+        else blocks.append(chunk)
+        if (blocks === null && byteLength > LARGE_BYTES) {
+          blocks = new BodyBlocks()
+          for (const earlier of chunks.splice(0)) blocks.append(earlier)
+        }
       } catch (error) {
         fail(error)
       }
     }
-    ticket.signal.addEventListener('abort', () => fail(ticket.signal.reason))
+    const abort = () => fail(ticket.signal.reason)
+    ticket.signal.addEventListener('abort', abort)
     request.on('data', take)
     request.on('error', () => fail(new ClientGoneError()))
-    request.on('end', () => resolve({ chunks, byteLength }))
+    request.on('end', () => {
+      ticket.signal.removeEventListener('abort', abort)
+      resolve(blocks?.end() ?? { chunks, byteLength })
+    })
   })
 }
 
@@ -84,7 +97,8 @@ export function decompressSmall(sent: RequestBody, coding: Coding, maxBodyBytes:
   if (sent.byteLength > LARGE_BYTES) return null
   if (coding === 'identity') return sent
   try {
-    return asBody([decompress(joinedForNow(sent), coding, Math.min(maxBodyBytes, LARGE_BYTES))])
+    const body = decompress(joinedForNow(sent), coding, Math.min(maxBodyBytes, LARGE_BYTES))
+    return { chunks: [body], byteLength: body.byteLength }
   } catch (error) {
     if (!(error instanceof BodyTooLargeError)) throw error
     if (maxBodyBytes <= LARGE_BYTES) throw error
@@ -103,33 +117,37 @@ export async function decompressLarge(
   maxBodyBytes: number,
 ): Promise<RequestBody> {
   if (coding === 'identity') return sent
-  const chunks: Buffer[] = []
-  let byteLength = 0
+  const blocks = new BodyBlocks()
   const take = (chunk: Buffer) => {
-    byteLength += chunk.byteLength
-    if (byteLength > maxBodyBytes) throw new BodyTooLargeError(maxBodyBytes)
+    if (blocks.byteLength + chunk.byteLength > maxBodyBytes) throw new BodyTooLargeError(maxBodyBytes)
     ticket.grow(chunk.byteLength)
-    chunks.push(chunk)
+    blocks.append(chunk)
   }
-  let rest = joined(sent)
-  for (let frames = 0; frames === 0 || (coding === 'zstd' && rest.byteLength > 0); frames++) {
-    if (frames === MAX_ZSTD_FRAMES) throw undecodable(coding, TOO_MANY_FRAMES)
-    const stream = createStream(coding)
-    try {
-      stream.end(rest)
-      for await (const chunk of stream) take(chunk)
-    } catch (error) {
-      throw isZlibError(error) ? undecodable(coding, error.message) : error
-    } finally {
-      stream.destroy()
+  try {
+    let rest = joined(sent)
+    for (let frames = 0; frames === 0 || (coding === 'zstd' && rest.byteLength > 0); frames++) {
+      if (frames === MAX_ZSTD_FRAMES) throw undecodable(coding, TOO_MANY_FRAMES)
+      rest = rest.subarray(await inflate(rest, coding, take))
     }
-    rest = rest.subarray(stream.bytesWritten)
+    return blocks.end()
+  } catch (error) {
+    blocks.release()
+    throw error
   }
-  return asBody(chunks)
 }
 
-function asBody(chunks: readonly Buffer[]): RequestBody {
-  return { chunks, byteLength: chunks.reduce((sum, { byteLength }) => sum + byteLength, 0) }
+/** Hands over what a gzip, deflate or zstd frame becomes; resolves to how long the frame is. */
+async function inflate(bytes: Buffer, coding: Coding, take: (chunk: Buffer) => void): Promise<number> {
+  const stream = createStream(coding)
+  try {
+    stream.end(bytes)
+    for await (const chunk of stream) take(chunk)
+  } catch (error) {
+    throw isZlibError(error) ? undecodable(coding, error.message) : error
+  } finally {
+    stream.destroy()
+  }
+  return stream.bytesWritten
 }
 
 /** Output buffers of this size cost half of what zlib's own 16 KiB do; small bodies get smaller ones. */

@@ -139,9 +139,17 @@ export class Intake {
   }
 
   async #decodeLarge(sent: RequestBody, coding: Coding, ticket: Ticket, way: Way): Promise<DecodedRequest> {
-    ticket.signal.throwIfAborted()
-    const body = await decompressLarge(sent, coding, ticket, this.#options.maxBodyBytes)
-    return this.#finish(this.#decoding(body, ticket, way), body, ticket)
+    let body = sent
+    try {
+      await this.#options.admission.room()
+      ticket.decode()
+      body = await decompressLarge(sent, coding, ticket, this.#options.maxBodyBytes)
+      if (body !== sent) sent.release?.()
+      return await this.#finish(this.#decoding(body, ticket, way), body, ticket)
+    } finally {
+      sent.release?.()
+      body.release?.()
+    }
   }
 
   #decoding(body: RequestBody, ticket: Ticket, way: Way): Decoding {
@@ -152,9 +160,11 @@ export class Intake {
   /** Takes the steps that are left; between them others are served. */
   async #finish(decoding: Decoding, { byteLength }: RequestBody, ticket: Ticket): Promise<DecodedRequest> {
     try {
+      if (ticket.stage === 'arriving') ticket.decode()
       ticket.grow(byteLength + DECODER_BYTES)
       for (;;) {
         await giveWay()
+        await this.#options.admission.room()
         ticket.signal.throwIfAborted()
         const decoded = takeSteps(decoding)
         if (decoded === undefined) continue

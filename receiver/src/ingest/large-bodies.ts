@@ -18,9 +18,9 @@ export class Turns {
   }
 }
 
-const SLICE_MILLIS = 10
+const SLICE_MILLIS = 5
 
-/** Takes steps of some work for ten milliseconds, or to its end; undefined when it is not there yet. */
+/** Takes steps of some work for five milliseconds, or to its end; undefined when it is not there yet. */
 export function takeSteps<T>(work: Generator<undefined, T, undefined>): T | undefined {
   const endsAt = performance.now() + SLICE_MILLIS
   for (;;) {

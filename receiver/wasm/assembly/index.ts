@@ -1,7 +1,7 @@
 import { Mirrored, Nesting } from './any-value'
 import { Known, record, texts } from './log-record'
 import { clearNames, KNOWN_ATTRIBUTES, MIRRORED_KEYS } from './names'
-import { origin } from './request'
+import { origin, progress } from './request'
 
 export { moveJson } from './json'
 export { findBodyText, isMirrored, writeBody, writeData, writeKnown, writeRest } from './log-record'
@@ -12,6 +12,7 @@ export { begin, next, writeResourceAttributes, writeScopeAttributes } from './re
 export const recordAddress = changetype<usize>(record)
 export const textsAddress = texts
 export const originAddress = changetype<usize>(origin)
+export const progressAddress = progress
 export const knownAttributes = KNOWN_ATTRIBUTES
 export const mirroredKeys = MIRRORED_KEYS
 /** Requests and JSON are put behind this. */

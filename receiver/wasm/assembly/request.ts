@@ -49,11 +49,14 @@ class Origin {
   schemaUrlEnd: usize
   /** Scopes of the resource, or records of the scope. */
   parts: u32
+  /** The size of what it says of itself, each field counting some bytes more. */
+  ownBytes: u32
 }
 
 export const origin = changetype<Origin>(memory.data(offsetof<Origin>()))
 
-let position: usize = 0
+/** Where `next` goes on, for the host to see. */
+export const progress = memory.data(4)
 let requestEnd: usize = 0
 let resourceLogsStart: usize = 0
 let resourceLogsEnd: usize = 0
@@ -67,7 +70,7 @@ export function begin(start: usize, end: usize, maxEventBytes: u32, maxParts: u3
   Limits.maxEventBytes = maxEventBytes
   Limits.maxParts = maxParts
   ownBytes = 0
-  position = start
+  store<usize>(progress, start)
   requestEnd = end
   resourceLogsEnd = start
   scopeLogsEnd = start
@@ -78,9 +81,9 @@ export function begin(start: usize, end: usize, maxEventBytes: u32, maxParts: u3
  * messages in parts, so of each resource and each scope everything but the records is read first.
  */
 export function next(): i32 {
-  Wire.position = position
+  Wire.position = load<usize>(progress)
   const found = find()
-  position = Wire.position
+  store<usize>(progress, Wire.position)
   return found
 }
 
@@ -131,6 +134,7 @@ function readResourceLogs(end: usize): void {
     else skip(tag, end, RESOURCE_LOGS_FIELDS)
     countOwn(start)
   }
+  origin.ownBytes = <u32>ownBytes
   ownBytes = 0
   Wire.position = resourceLogsStart
   scopeLogsEnd = resourceLogsStart
@@ -164,6 +168,7 @@ function readScopeLogs(end: usize): void {
     else skip(tag, end, SCOPE_LOGS_FIELDS)
     countOwn(start)
   }
+  origin.ownBytes = <u32>ownBytes
   ownBytes = 0
   Wire.position = scopeLogsStart
 }

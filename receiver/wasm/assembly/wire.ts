@@ -1,5 +1,5 @@
 import { reject, rejectTooLarge } from './host'
-import { Limits } from './limits'
+import { Limits, VALUE_BYTES } from './limits'
 
 const VARINT: u32 = 0
 const FIXED64: u32 = 1
@@ -108,9 +108,10 @@ function skipValue(tag: u32, end: usize): void {
 function skipGroup(field: u32, end: usize): void {
   store<u32>(openGroups, field)
   let depth: u32 = 1
-  const start = Wire.position
+  let left = <i64>Limits.maxEventBytes
   while (depth > 0) {
-    if (Wire.position - start > Limits.maxEventBytes) rejectTooLarge()
+    left -= VALUE_BYTES
+    if (left < 0) rejectTooLarge()
     if (Wire.position >= end) fail('cut off inside a group')
     const tag = readTag(end)
     if ((tag & 7) === START_GROUP) {
