@@ -18,6 +18,8 @@ export interface ProtocolMetrics {
   stored(result: ExportResult, rejectedWhileDecoding: number): void
   /** Events whose sender was told to try again. */
   refused(events: number): void
+  /** A request that brought no event, and something that nobody knows. */
+  notUnderstood(): void
   /** @param status 499 when the client went away before the answer */
   answered(status: number, millis: number): void
 }
@@ -189,6 +191,11 @@ export class Metrics {
       'Events decoded and then not accepted, to be sent again: 503, or their client left.',
       ['protocol'],
     )
+    const notUnderstood = this.#counter(
+      'hooks_requests_not_understood_total',
+      'Requests answered with success that brought no event, and something of no known name.',
+      ['protocol'],
+    )
     const durations = new Histogram({
       name: 'hooks_request_duration_seconds',
       help: 'Time from a request to its answer; code is the HTTP status, 499 when the client left before.',
@@ -205,16 +212,32 @@ export class Metrics {
     })
     const of = (protocol: Protocol): ProtocolMetrics => {
       // A bound child: looking labels up costs more than counting.
-      const [receivedHere, acceptedHere, duplicateHere, rejectedHere, refusedHere, sizesHere] = [
+      const [
+        receivedHere,
+        acceptedHere,
+        duplicateHere,
+        rejectedHere,
+        refusedHere,
+        notUnderstoodHere,
+        sizesHere,
+      ] = [
         received.labels(protocol),
         accepted.labels(protocol),
         duplicate.labels(protocol),
         rejected.labels(protocol),
         refused.labels(protocol),
+        notUnderstood.labels(protocol),
         sizes.labels(protocol),
       ]
       const durationsHere: Record<number, Histogram.Internal<'protocol' | 'code'>> = {}
-      for (const counter of [receivedHere, acceptedHere, duplicateHere, rejectedHere, refusedHere])
+      for (const counter of [
+        receivedHere,
+        acceptedHere,
+        duplicateHere,
+        rejectedHere,
+        refusedHere,
+        notUnderstoodHere,
+      ])
         counter.inc(0)
       return {
         received(events) {
@@ -228,6 +251,7 @@ export class Metrics {
             rejectedHere.inc(rejected.length + rejectedWhileDecoding)
         },
         refused: (events) => refusedHere.inc(events),
+        notUnderstood: () => notUnderstoodHere.inc(),
         answered(status, millis) {
           durationsHere[status] ??= durations.labels(protocol, String(status))
           durationsHere[status].observe(millis / 1000)

@@ -1,4 +1,4 @@
-import type { EventBatch, Rejection } from '@agentic-hooks/events'
+import type { EventBatch, ExportResult, Rejection } from '@agentic-hooks/events'
 import type { Budget } from './budget.ts'
 
 /** The body of a request, in pieces. */
@@ -15,6 +15,8 @@ export interface DecodedRequest {
   readonly batch: EventBatch
   /** The records that never can be, by their ids. */
   readonly rejected: readonly Rejection[]
+  /** Set where the request brought no record, yet something that we do not know: says what, for its sender. */
+  readonly warning?: string | undefined
 }
 
 /** A request that is being decoded: each `next()` does a millisecond or so of it; `return()` gives it up. */
@@ -26,6 +28,9 @@ export type Decoding = Generator<undefined, DecodedRequest, undefined>
  * @throws UndecodableError from `next()`, as anything else that is said of the request
  */
 export type Decode = (body: RequestBody, receivedAtMicros: number, budget: Budget) => Decoding
+
+/** What became of a request, for its answer. */
+export type RequestResult = ExportResult & Pick<DecodedRequest, 'warning'>
 
 /** The request is not what its content type says: sending it again cannot help. */
 export class UndecodableError extends Error {

@@ -158,6 +158,21 @@ export class EventAssembler {
     this.#events.push(event)
   }
 
+  /** How many records were added or rejected. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** Rejects the index-th record instead of `add`, or where that threw, and clears it. */
+  reject(index: number, reason: string): void {
+    const { budget, hash } = this.#request
+    if (this.#count > index) this.#json.discardEvent()
+    else budget.addRecord()
+    this.#count = index + 1
+    this.#reject(hash.idOf(index), reason)
+    this.record.clear()
+  }
+
   result(): DecodedRequest {
     const { budget, receivedAtMicros } = this.#request
     this.#json.finish()

@@ -4,40 +4,114 @@ import { RequestTooLargeError, UndecodableError } from './decoded-request.ts'
 /** An object of OTLP JSON as JSON.parse made it; its members are checked when they are read. */
 export type JsonObject = Record<string, unknown>
 
-const INT64_MIN = -(2n ** 63n)
-const INT64_MAX = 2n ** 63n - 1n
 const UINT64_MAX = 2n ** 64n - 1n
 const INTEGER = /^-?\d+$/
 const DECIMAL = /^-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?$/
 const BASE64 = /^[\w+/-]*={0,2}$/
 const NOT_FINITE: ReadonlySet<unknown> = new Set(['NaN', 'Infinity', '-Infinity'])
 const TOO_DEEP_JSON = encodeJsonString(TOO_DEEP)
+/** Of a name that nobody knows, as much as tells its sender which one is meant. */
+const MAX_QUOTED_LENGTH = 64
 const NOTHING: readonly unknown[] = []
 
-/** Members of the AnyValue oneof. */
-const VALUE_MEMBERS: ReadonlySet<string> = new Set([
-  'stringValue',
-  'boolValue',
-  'intValue',
-  'doubleValue',
-  'arrayValue',
-  'kvlistValue',
-  'bytesValue',
-])
+/** Members of the AnyValue oneof, by both of their names. */
+const VALUE_MEMBERS: ReadonlyMap<string, string> = new Map(
+  ['stringValue', 'boolValue', 'intValue', 'doubleValue', 'arrayValue', 'kvlistValue', 'bytesValue'].flatMap(
+    (name) => [
+      [name, name],
+      [snakeCase(name), name],
+    ],
+  ),
+)
 
-/** Calls `use` for each object of a list; whatever is wrong inside is reported with its place in the list. */
-export function eachOf(parent: JsonObject, key: string, use: (item: JsonObject) => void): void {
+/**
+ * Other names of a member, in the order in which they count: the one in the .proto file, which every reader of ProtoJSON
+ * must accept, and those of OTLP before 1.0.
+ */
+const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
+  resourceLogs: ['resource_logs'],
+  scopeLogs: ['scope_logs', 'instrumentationLibraryLogs', 'instrumentation_library_logs'],
+  scope: ['instrumentationLibrary', 'instrumentation_library'],
+  logRecords: ['log_records', 'logs'],
+  ...Object.fromEntries(
+    [
+      'schemaUrl',
+      'timeUnixNano',
+      'observedTimeUnixNano',
+      'severityNumber',
+      'severityText',
+      'eventName',
+      'droppedAttributesCount',
+      'traceId',
+      'spanId',
+      ...VALUE_MEMBERS.values(),
+    ].map((name) => [name, [snakeCase(name)]]),
+  ),
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+/** The member by whichever of its names it has; null when it is absent. */
+export function memberValue(parent: JsonObject, key: string): unknown {
+  const value = parent[key] ?? null
+  if (value !== null) return value
+  const others = OTHER_NAMES[key] ?? NOTHING
+  for (const other of others as readonly string[]) {
+    const value = parent[other] ?? null
+    if (value !== null) return value
+  }
+  return null
+}
+
+/** The lists that lead to the records, and what else lies beside them. */
+const ENVELOPES = [
+  ['resourceLogs'],
+  ['scopeLogs', 'resource', 'schemaUrl'],
+  ['logRecords', 'scope', 'schemaUrl'],
+] as const
+
+/** As in `"log_batches"`, a member on the way to the log records that is none of OTLP; null when all are. */
+export function unknownMember(request: JsonObject): string | null {
+  let objects = [request]
+  for (const members of ENVELOPES) {
+    const known = new Set(members.flatMap((name) => [name, ...(OTHER_NAMES[name] ?? [])]))
+    const inner: JsonObject[] = []
+    for (const object of objects) {
+      for (const key in object) if (!known.has(key)) return JSON.stringify(key.slice(0, MAX_QUOTED_LENGTH))
+      eachOf(object, members[0], (item) => inner.push(item))
+    }
+    objects = inner
+  }
+  return null
+}
+
+/**
+ * Calls `use` for each object of a list; whatever is wrong inside is reported with its place in the list.
+ * @param onWrong takes what is wrong with one item, after which the others follow; without it, that is thrown
+ */
+export function eachOf(
+  parent: JsonObject,
+  key: string,
+  use: (item: JsonObject, index: number) => void,
+  onWrong?: (error: UndecodableError) => void,
+): void {
   const list = listOf(parent, key)
-  let index = 0
-  try {
-    for (; index < list.length; index++) use(itemOf(list, index))
-  } catch (error) {
-    throw inside(`${key}[${index}]`, error)
+  for (let index = 0; index < list.length; index++) {
+    try {
+      use(itemOf(list, index), index)
+    } catch (error) {
+      const named = inside(`${key}[${index}]`, error)
+      if (!onWrong || !(named instanceof UndecodableError) || named instanceof RequestTooLargeError)
+        throw named
+      onWrong(named)
+    }
   }
 }
 
 function listOf(parent: JsonObject, key: string): readonly unknown[] {
-  const list = parent[key] ?? NOTHING
+  const list = memberValue(parent, key) ?? NOTHING
   if (Array.isArray(list)) return list
   throw wrongType(key, 'an array')
 }
@@ -50,28 +124,28 @@ function itemOf(list: readonly unknown[], index: number): JsonObject {
 
 /** The member when it is an object; null when it is absent. */
 export function objectOf(parent: JsonObject, key: string): JsonObject | null {
-  const value = parent[key] ?? null
+  const value = memberValue(parent, key)
   if (value === null || isJsonObject(value)) return value
   throw wrongType(key, 'an object')
 }
 
 /** The member when it is a string; empty when it is absent. */
 export function textOf(parent: JsonObject, key: string): string {
-  const value = parent[key] ?? ''
+  const value = memberValue(parent, key) ?? ''
   if (typeof value === 'string') return value
   throw wrongType(key, 'a string')
 }
 
 /** A 32-bit integer, which JSON has as a number or a string; 0 when it is absent. */
 export function int32Of(parent: JsonObject, key: string, least: number, most: number): number {
-  const integer = Number(digitsOf(parent[key] ?? 0) ?? Number.NaN)
+  const integer = Number(digitsOf(memberValue(parent, key) ?? 0) ?? Number.NaN)
   if (integer >= least && integer <= most) return integer
   throw wrongType(key, `an integer from ${least} to ${most}`)
 }
 
 /** Nanoseconds, truncated to microseconds: exact as far as a number is; 0 when absent. */
 export function nanosAsMicrosOf(parent: JsonObject, key: string): Micros {
-  const digits = digitsOf(parent[key] ?? 0)
+  const digits = digitsOf(memberValue(parent, key) ?? 0)
   // Times until 2286 have at most 19 digits.
   if (digits !== null && digits.length <= 19 && !digits.startsWith('-')) return Number(digits.slice(0, -3))
   const nanos = BigInt(digits ?? -1)
@@ -120,13 +194,14 @@ export function valueJson(parent: JsonObject, key: string, depth: number): strin
   }
 }
 
-/** The member of an AnyValue's oneof that is set; null when none is. */
+/** The member of an AnyValue's oneof that is set, by its lowerCamelCase name; null when none is. */
 export function memberOf(value: JsonObject): string | null {
   let member: string | null = null
   for (const key in value) {
-    if (value[key] === null || !VALUE_MEMBERS.has(key)) continue
-    if (member !== null) throw new UndecodableError(`must have one value, not ${member} and ${key}`)
-    member = key
+    const known = VALUE_MEMBERS.get(key)
+    if (known === undefined || value[key] === null) continue
+    if (member !== null) throw new UndecodableError(`must have one value, not ${member} and ${known}`)
+    member = known
   }
   return member
 }
@@ -136,17 +211,17 @@ function anyValueJson(value: JsonObject, depth: number): string {
     case 'stringValue':
       return encodeJsonString(textOf(value, 'stringValue'))
     case 'boolValue':
-      return boolJson(value.boolValue)
+      return boolJson(memberValue(value, 'boolValue'))
     case 'intValue':
-      return int64Json(value.intValue)
+      return int64Json(memberValue(value, 'intValue'))
     case 'doubleValue':
-      return doubleJson(value.doubleValue)
+      return doubleJson(memberValue(value, 'doubleValue'))
     case 'arrayValue':
       return arrayJson(value, depth)
     case 'kvlistValue':
       return mapJson(value, depth)
     case 'bytesValue':
-      return bytesJson(textOf(value, 'bytesValue'))
+      return bytesJson(memberValue(value, 'bytesValue'))
     default:
       return 'null'
   }
@@ -189,12 +264,12 @@ function boolJson(value: unknown): string {
   throw wrongType('boolValue', 'true or false')
 }
 
+/** Also of an integer beyond 64 bits, which JavaScript's SDK sends for any whole number: JSON holds it. */
 function int64Json(value: unknown): string {
   if (Number.isSafeInteger(value)) return String(value)
   const digits = digitsOf(value)
-  const integer = digits === null ? null : BigInt(digits)
-  if (integer !== null && integer >= INT64_MIN && integer <= INT64_MAX) return String(integer)
-  throw wrongType('intValue', `an integer from ${INT64_MIN} to ${INT64_MAX}`)
+  if (digits !== null) return String(BigInt(digits))
+  throw wrongType('intValue', 'an integer')
 }
 
 function doubleJson(value: unknown): string {
@@ -205,9 +280,19 @@ function doubleJson(value: unknown): string {
   throw wrongType('doubleValue', 'a number, "NaN", "Infinity" or "-Infinity"')
 }
 
-function bytesJson(base64: string): string {
-  if (!BASE64.test(base64)) throw wrongType('bytesValue', 'base64 text')
-  return `"${Buffer.from(base64, 'base64').toString('base64')}"`
+/** Base64, or a Buffer as JSON.stringify writes it, which JavaScript's SDK sent before 0.212. */
+function bytesJson(value: unknown): string {
+  if (typeof value === 'string' && BASE64.test(value)) {
+    return `"${Buffer.from(value, 'base64').toString('base64')}"`
+  }
+  if (isJsonObject(value) && value.type === 'Buffer' && isByteArray(value.data)) {
+    return `"${Buffer.from(value.data).toString('base64')}"`
+  }
+  throw wrongType('bytesValue', 'base64 text')
+}
+
+function isByteArray(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((byte) => Number.isInteger(byte) && byte >= 0 && byte <= 255)
 }
 
 export function wrongType(key: string, expected: string): UndecodableError {

@@ -20,9 +20,11 @@ import {
   type JsonObject,
   memberJson,
   memberOf,
+  memberValue,
   nanosAsMicrosOf,
   objectOf,
   textOf,
+  unknownMember,
   valueJson,
   wrongType,
 } from './otlp-any-value-json.ts'
@@ -34,13 +36,25 @@ const INT32_MIN = -(2 ** 31)
 const INT32_MAX = 2 ** 31 - 1
 const HEX = /^[0-9a-f]*$/i
 const ZEROS = /^0*$/
+const BASE64_ID = /^[\w+/-]+={1,2}$/
+
+/** Their numbers are their places, as in the enum of OTLP. */
+const SEVERITY_NAMES = [
+  'UNSPECIFIED',
+  ...['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'].flatMap((name) => [
+    name,
+    ...[2, 3, 4].map((number) => name + number),
+  ]),
+].map((name) => `SEVERITY_NUMBER_${name}`)
 
 const KNOWN_ATTRIBUTE_INDEX = new Map(KNOWN_ATTRIBUTES.map((name, index) => [name, index]))
 
 /**
- * The events of an ExportLogsServiceRequest in OTLP JSON: lowerCamelCase names, ids in hex, integers as numbers
- * or strings, enums as integers, bytes in base64; unknown members are ignored, and null means absent.
- * @throws UndecodableError that names the place, as in `resourceLogs[0].scopeLogs[1].logRecords[3].traceId`
+ * The events of an ExportLogsServiceRequest in OTLP JSON: names in lowerCamelCase or as in the .proto file, ids in hex or
+ * base64, integers as numbers or strings, enums as integers or names, bytes in base64; unknown members are ignored, and
+ * null means absent. A record with something wrong inside is rejected alone.
+ * @throws UndecodableError when something else is wrong or no record is right; it names the place, as in
+ *   `resourceLogs[0].scopeLogs[1].logRecords[3].traceId`
  */
 export function decodeOtlpJson(
   body: Uint8Array,
@@ -63,6 +77,10 @@ class RequestReader implements LogRecordSource {
   readonly #json: JsonWriter
   readonly #assembler: EventAssembler
   #record: JsonObject = {}
+  /** Where the records are that are read now. */
+  #place = ''
+  #firstWrong: UndecodableError | null = null
+  #wrongRecords = 0
   /** The places of its attributes: the last one of each known key, and all others. */
   readonly #known: number[] = KNOWN_ATTRIBUTES.map(() => 0)
   readonly #rest: number[] = []
@@ -78,16 +96,25 @@ class RequestReader implements LogRecordSource {
   }
 
   read(request: JsonObject): DecodedRequest {
-    eachOf(request, 'resourceLogs', (resourceLogs) => this.#readResourceLogs(resourceLogs))
-    return this.#assembler.result()
+    eachOf(request, 'resourceLogs', (resourceLogs, index) => this.#readResourceLogs(resourceLogs, index))
+    const decoded = this.#assembler.result()
+    const { batch, rejected } = decoded
+    if (this.#firstWrong && batch.events.length === 0 && rejected.length === this.#wrongRecords)
+      throw this.#firstWrong
+    const unknown = this.#assembler.count === 0 ? unknownMember(request) : null
+    if (unknown === null) return decoded
+    return { ...decoded, warning: `no log records found; ${unknown} is not known in OTLP logs` }
   }
 
-  #readResourceLogs(resourceLogs: JsonObject): void {
+  #readResourceLogs(resourceLogs: JsonObject, index: number): void {
     this.#budget.addContainer()
     const part = objectOf(resourceLogs, 'resource') ?? {}
     const fields = originFields(part, resourceLogs)
     const resource = writeResource(this.#json, () => this.#writeAttributes(part))
-    eachOf(resourceLogs, 'scopeLogs', (scopeLogs) => this.#readScopeLogs(scopeLogs, resource, fields))
+    eachOf(resourceLogs, 'scopeLogs', (scopeLogs, scopeIndex) => {
+      this.#place = `resourceLogs[${index}].scopeLogs[${scopeIndex}]`
+      this.#readScopeLogs(scopeLogs, resource, fields)
+    })
   }
 
   #readScopeLogs(scopeLogs: JsonObject, resource: Uint8Array | null, resourceFields: OriginFields): void {
@@ -97,7 +124,23 @@ class RequestReader implements LogRecordSource {
     const scope = writeScope(this.#json, fields, () => this.#writeAttributes(part))
     const origin = resource || scope ? { resource, scope } : null
     this.#assembler.setOrigin(origin, originMembers(resourceFields, fields))
-    eachOf(scopeLogs, 'logRecords', (logRecord) => this.#readLogRecord(logRecord))
+    let index = this.#assembler.count
+    eachOf(
+      scopeLogs,
+      'logRecords',
+      (logRecord) => {
+        this.#readLogRecord(logRecord)
+        index = this.#assembler.count
+      },
+      (error) => this.#reject(index++, error),
+    )
+  }
+
+  /** What the record has written so far stays where it is, unread. */
+  #reject(index: number, error: UndecodableError): void {
+    this.#firstWrong ??= new UndecodableError(`${this.#place}.${error.message}`)
+    this.#wrongRecords++
+    this.#assembler.reject(index, error.message)
   }
 
   #writeAttributes(part: JsonObject): void {
@@ -108,7 +151,7 @@ class RequestReader implements LogRecordSource {
     const { record } = this.#assembler
     record.timeMicros = nanosAsMicrosOf(source, 'timeUnixNano')
     record.observedMicros = nanosAsMicrosOf(source, 'observedTimeUnixNano')
-    record.severityNumber = int32Of(source, 'severityNumber', INT32_MIN, INT32_MAX)
+    record.severityNumber = severityOf(source)
     record.severityText = textOf(source, 'severityText')
     record.eventName = storableText(textOf(source, 'eventName'))
     record.droppedAttributesCount = uint32(source, 'droppedAttributesCount')
@@ -211,7 +254,14 @@ function textAs(key: number, text: string | null): string | null {
 }
 
 function stringIn(value: JsonObject | null): string | null {
-  return typeof value?.stringValue === 'string' ? value.stringValue : null
+  const text = value && memberValue(value, 'stringValue')
+  return typeof text === 'string' ? text : null
+}
+
+function severityOf(parent: JsonObject): number {
+  const name = memberValue(parent, 'severityNumber')
+  const number = typeof name === 'string' ? SEVERITY_NAMES.indexOf(name) : -1
+  return number >= 0 ? number : int32Of(parent, 'severityNumber', INT32_MIN, INT32_MAX)
 }
 
 function uint32(parent: JsonObject, key: string): number {
@@ -220,8 +270,14 @@ function uint32(parent: JsonObject, key: string): number {
 
 /** Null for an id that is not valid, which OpenTelemetry treats as absent. */
 function hexId(parent: JsonObject, key: string, digits: number): string | null {
-  const text = textOf(parent, key)
+  const text = hexOf(textOf(parent, key), digits)
   if (text.length === 0) return null
   if (!HEX.test(text)) throw wrongType(key, `${digits} hexadecimal digits`)
   return text.length === digits && !ZEROS.test(text) ? text.toLowerCase() : null
+}
+
+/** The hex of base64, in which protobuf's own libraries print an id: padded, which hex never is. */
+function hexOf(text: string, digits: number): string {
+  const isBase64 = text.length === 4 * Math.ceil(digits / 6) && BASE64_ID.test(text)
+  return isBase64 ? Buffer.from(text, 'base64').toString('hex') : text
 }

@@ -2,7 +2,13 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { type EventBatch, type ExportResult, nowMicros } from '@agentic-hooks/events'
 import type { Logger } from 'pino'
 import { Budget, type DecodeLimits } from '../decode/budget.ts'
-import type { Decode, DecodedRequest, Decoding, RequestBody } from '../decode/decoded-request.ts'
+import type {
+  Decode,
+  DecodedRequest,
+  Decoding,
+  RequestBody,
+  RequestResult,
+} from '../decode/decoded-request.ts'
 import {
   ClientGoneError,
   type Failure,
@@ -25,6 +31,9 @@ const STORAGE_SHARE = 0.8
 /** What a decoder takes in the middle of its steps, besides its copy of the body. */
 const DECODER_BYTES = 2 ** 20
 
+/** A sender that is misunderstood is so again and again; one line in this time tells of it. */
+const WARNING_INTERVAL_MILLIS = 60_000
+
 /** One way in: how its bodies are read and its answers written. */
 export interface Way {
   readonly protocol: Protocol
@@ -38,7 +47,7 @@ export interface Way {
   accept(request: IncomingMessage): void
   readonly decode: Decode
   /** The answer once everything that can be stored is durable. */
-  encodeResult(result: ExportResult): { status: number; body: Body }
+  encodeResult(result: RequestResult): { status: number; body: Body }
   encodeFailure(failure: Failure): Body
 }
 
@@ -62,6 +71,7 @@ export class Intake {
   readonly #options: IntakeOptions
   readonly #limits: DecodeLimits
   readonly #turns = new Turns()
+  #warnedAtMillis = Number.NEGATIVE_INFINITY
 
   constructor(options: IntakeOptions) {
     this.#options = options
@@ -93,7 +103,7 @@ export class Intake {
     answer(request, response, reply.status, way.contentType, reply.body, reply.headers)
   }
 
-  async #receive(request: IncomingMessage, response: ServerResponse, way: Way): Promise<ExportResult> {
+  async #receive(request: IncomingMessage, response: ServerResponse, way: Way): Promise<RequestResult> {
     const { authenticator, rateLimit, admission, metrics } = this.#options
     if (request.method !== 'POST') throw new MethodNotAllowedError(request.method, 'POST')
     const client = authenticator.check(request)
@@ -115,15 +125,26 @@ export class Intake {
       ticket.leave()
       throw error
     }
-    const { batch, rejected } = decoded
+    const { batch, rejected, warning } = decoded
+    if (warning) this.#warn(warning, way)
     try {
       const result = await this.#store(batch, ticket, way)
       counted.stored(result, rejected.length)
-      return rejected.length ? { ...result, rejected: [...rejected, ...result.rejected] } : result
+      if (!rejected.length && !warning) return result
+      return { ...result, rejected: [...rejected, ...result.rejected], warning }
     } catch (error) {
       counted.refused(batch.events.length + rejected.length)
       throw error
     }
+  }
+
+  #warn(warning: string, { protocol }: Way): void {
+    const { metrics, log } = this.#options
+    metrics.protocol(protocol).notUnderstood()
+    const nowMillis = performance.now()
+    if (nowMillis - this.#warnedAtMillis < WARNING_INTERVAL_MILLIS) return
+    this.#warnedAtMillis = nowMillis
+    log.warn({ protocol, warning }, 'request brought nothing that is understood')
   }
 
   async #read(request: IncomingMessage, coding: Coding, ticket: Ticket, way: Way): Promise<DecodedRequest> {

@@ -1,12 +1,16 @@
-import type { ExportResult, Rejection } from '@agentic-hooks/events'
+import type { Rejection } from '@agentic-hooks/events'
+import type { RequestResult } from '../decode/decoded-request.ts'
 import type { Failure } from '../errors.ts'
 
 /** How OTLP/HTTP answers in JSON: ExportLogsServiceResponse or google.rpc.Status. */
 export const jsonAnswers = {
   contentType: 'application/json',
-  encodeResult({ rejected }: ExportResult) {
-    if (rejected.length === 0) return { status: 200, body: '{}' }
-    const partialSuccess = { rejectedLogRecords: String(rejected.length), errorMessage: describe(rejected) }
+  encodeResult({ rejected, warning }: RequestResult) {
+    if (rejected.length === 0 && !warning) return { status: 200, body: '{}' }
+    const partialSuccess = {
+      rejectedLogRecords: String(rejected.length),
+      errorMessage: warning ?? describe(rejected),
+    }
     return { status: 200, body: JSON.stringify({ partialSuccess }) }
   },
   encodeFailure({ status, message }: Failure) {
@@ -17,9 +21,12 @@ export const jsonAnswers = {
 /** The same in protobuf. Without rejected records `partial_success` stays unset, which leaves no bytes at all. */
 export const protobufAnswers = {
   contentType: 'application/x-protobuf',
-  encodeResult({ rejected }: ExportResult) {
-    if (rejected.length === 0) return { status: 200, body: '' }
-    const partialSuccess = [...varintField(1, rejected.length), ...textField(2, describe(rejected))]
+  encodeResult({ rejected, warning }: RequestResult) {
+    if (rejected.length === 0 && !warning) return { status: 200, body: '' }
+    const partialSuccess = [
+      ...varintField(1, rejected.length),
+      ...textField(2, warning ?? describe(rejected)),
+    ]
     return { status: 200, body: Buffer.from(bytesField(1, partialSuccess)) }
   },
   encodeFailure({ status, message }: Failure) {

@@ -282,11 +282,11 @@ describe('what is not a request', () => {
     ['{"resourceLogs":{}}', 'resourceLogs must be an array'],
     ['{"resourceLogs":[1]}', 'resourceLogs[0] must be an object'],
     [
-      '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{},{"timeUnixNano":"soon"}]}]}]}',
-      'resourceLogs[0].scopeLogs[0].logRecords[1].timeUnixNano must be an integer',
+      '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"soon"}]}]}]}',
+      'resourceLogs[0].scopeLogs[0].logRecords[0].timeUnixNano must be an integer',
     ],
     [
-      '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"severityNumber":"SEVERITY_NUMBER_INFO"}]}]}]}',
+      '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"severityNumber":"INFO"}]}]}]}',
       'logRecords[0].severityNumber must be an integer',
     ],
     [
