@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execute, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { environmentName, flagName, OPTIONS } from '../src/config/options.ts'
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
@@ -90,6 +90,21 @@ describe('agentic-hooks-receiver import', () => {
     expect(code).toBe(1)
     expect(stderr).toContain(`${from}:2: `)
     expect(await readFile(`${from}.rejected`, 'utf8')).toContain('not an event')
+  })
+})
+
+describe('what a file holds', () => {
+  it('reaches the terminal without its control characters', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'receiver-import-'))
+    onTestFinished(() => rm(directory, { recursive: true }))
+    const from = join(directory, 'a\u001b[2Jb.jsonl')
+    const evil = '\u001b]0;owned\u0007\u009b31m\r\u202e'
+    await writeFile(from, `${evil}\n{"event_type":"x","session_id":"s","timestamp":"${evil}"}\n{"${evil}\n`)
+    const { code, stderr } = await run(['import', from, '--jsonl-path', join(directory, 'to.jsonl')])
+    expect(code).toBe(1)
+    expect(stderr).toContain('a\\u001b[2Jb.jsonl:1: ')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
+    expect(stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028-\u202e]/)
   })
 })
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   existsSync,
@@ -59,6 +60,12 @@ function run(paths: string[], options: Partial<ImportOptions> = {}, exporter: Si
     onProgress: (now) => progress.push(now),
     ...options,
   })
+}
+
+function makeFifo(): string {
+  const path = join(directory, 'fifo')
+  execFileSync('mkfifo', [path])
+  return path
 }
 
 describe('importFiles', () => {
@@ -124,6 +131,54 @@ describe('importFiles', () => {
     writeFileSync(path, encodeLines([one!]))
     await run([path])
     expect(existsSync(`${path}.rejected`)).toBe(false)
+  })
+
+  it.each([
+    ['amid others', '\n'],
+    ['at the end, without a newline', ''],
+  ])('names a line that is too long, and stores the others: %s', async (_, ending) => {
+    const [one, two, three] = sampleRecords(3)
+    const maxLineBytes = encodeLines([one!]).byteLength - 1
+    // Over several reads of the file, and then one byte too many.
+    const long = `${'x'.repeat(5_000_000)}\n${'y'.repeat(maxLineBytes + 1)}`
+    const path = write(
+      'events.jsonl',
+      `${encodeLines([one!])}${long}\n${encodeLines([two!])}${long}${ending}`,
+    )
+    if (ending) appendFileSync(path, encodeLines([three!]))
+    expect(await run([path], { maxLineBytes })).toEqual({
+      ...{ stored: ending ? 3 : 2, duplicates: 0, rejected: 4, isComplete: true },
+    })
+    expect(rejected.map(({ number }) => number)).toEqual([2, 3, 5, 6])
+    expect(rejected[0]!.reason).toBe(
+      `has more than MAX_LINE_BYTES (${maxLineBytes}); raise it and run the import again`,
+    )
+    expect(existsSync(`${path}.rejected`)).toBe(false)
+  })
+
+  it('holds no more of a long line than the limit', async () => {
+    const path = write('events.jsonl', '')
+    for (let written = 0; written < 8; written++) appendFileSync(path, Buffer.alloc(2 ** 23, 'x'))
+    const before = process.memoryUsage().arrayBuffers
+    let most = 0
+    const watch = setInterval(() => {
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+    }, 1)
+    await run([path], { maxLineBytes: 2 ** 20 })
+    clearInterval(watch)
+    expect(rejected).toHaveLength(1)
+    expect(most).toBeLessThan(2 ** 24)
+  })
+
+  it.each([
+    ['a directory', () => directory, 'is a directory: name its files'],
+    ['a device', () => '/dev/null', 'is not a file on a disk: write it into one first'],
+    ['a FIFO without a writer', () => makeFifo(), 'is not a file on a disk: write it into one first'],
+  ])('refuses %s before it stores anything', async (_, make, message) => {
+    const path = make()
+    const before = write('events.jsonl', encodeLines(sampleRecords(1)))
+    await expect(run([before, path])).rejects.toThrow(`${JSON.stringify(path)} ${message}`)
+    expect(sink.records).toEqual([])
   })
 
   it('names lines that the exporter rejects', async () => {

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { appendFile, open, rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -22,6 +23,8 @@ export interface ImportOptions {
   readonly signal: AbortSignal
   /** An exporter that fails is tried again for so long. Default 60,000. */
   readonly retryMillis?: number
+  /** A longer line is rejected by its number and not held in memory. Default: any length. */
+  readonly maxLineBytes?: number
   /** Called after each batch. */
   onProgress?(progress: ImportProgress): void
   /** Called for each line that is not stored, in any order. */
@@ -47,7 +50,7 @@ export interface ImportReport {
   readonly stored: number
   /** In the store before, or more than once in the files. */
   readonly duplicates: number
-  /** Lines, kept as they were in `<path>.rejected`. */
+  /** Lines, kept as they were in `<path>.rejected`, unless they are longer than `maxLineBytes`. */
   readonly rejected: number
   /** False when the signal ended it before the last line. */
   readonly isComplete: boolean
@@ -71,7 +74,7 @@ interface DecodedLine {
  * Brings files of JSON lines, the older flat ones included, into an exporter that is started. No position is
  * kept: a line gives the same event with the same id each time, which an idempotent exporter recognizes. So an
  * import that was interrupted, or whose file has grown, is simply run again.
- * @throws Error when a file cannot be read, or the exporter fails for longer than `retryMillis`
+ * @throws Error when a file cannot be read or is not a regular one, before anything is stored; or when the exporter fails for longer than `retryMillis`
  */
 export async function importFiles(
   paths: readonly string[],
@@ -81,9 +84,16 @@ export async function importFiles(
   const sources: Source[] = []
   try {
     for (const path of paths) {
-      const file = await open(path, 'r')
-      const { size, mtimeMs } = await file.stat()
-      sources.push({ path, file, bytes: size, mtimeMillis: mtimeMs })
+      // Opening a FIFO would else wait for its writer.
+      const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+      const stats = await file.stat()
+      sources.push({ path, file, bytes: stats.size, mtimeMillis: stats.mtimeMs })
+      if (!stats.isFile()) {
+        const kind = stats.isDirectory()
+          ? 'a directory: name its files'
+          : 'not a file on a disk: write it into one first'
+        throw new Error(`${JSON.stringify(path)} is ${kind}`)
+      }
     }
     const importer = new Importer(exporter, options, sources)
     for (const source of sources) await importer.import(source)
@@ -125,10 +135,17 @@ class Importer {
     let [number, sentBytes, readBytes] = [0, 0, 0]
     // A line without a time is given that of the line before it, so that it is the same event the next time.
     let micros = storableMicros(mtimeMillis * 1000)
-    for await (const { bytes, start, end } of readLines(file, { unended: true })) {
+    const { maxLineBytes = Infinity } = this.#options
+    for await (const { bytes, start, end, isTooLong } of readLines(file, { unended: true, maxLineBytes })) {
       if (this.#options.signal.aborted || start >= source.bytes) break
       number++
       readBytes = end
+      if (isTooLong) {
+        this.#rejected++
+        const reason = `has more than MAX_LINE_BYTES (${maxLineBytes}); raise it and run the import again`
+        this.#options.onRejected?.({ path, number, reason })
+        continue
+      }
       const text = bytes.toString().replace(/^\uFEFF/, '')
       try {
         const record = decodeLine(text, micros)

@@ -23,6 +23,7 @@ export const importCommand: Command = {
       await unlessAborted(exporter.start(), stopSignal)
       const { isComplete, ...counts } = await importFiles(files, exporter, {
         signal: stopSignal,
+        maxLineBytes: config.maxLineBytes,
         onProgress: (progress) => bar.update(progress),
         onRejected({ path, number, reason }) {
           bar.clear()
@@ -34,7 +35,9 @@ export const importCommand: Command = {
       log.info({ files: files.length, ...counts }, 'imported')
       if (!isComplete) throw stopSignal.reason
       if (counts.rejected)
-        throw new Error(`${counts.rejected} lines are no events; they are in FILE.rejected`)
+        throw new Error(
+          `${counts.rejected} lines were not stored; they are in FILE.rejected, unless they were too long`,
+        )
     } finally {
       await exporter.shutdown()
     }

@@ -214,6 +214,12 @@ export const OPTIONS = {
     default: '250',
     help: 'An agent that posts a hook waits at most so long for storage; then the spool, without one 503.',
   },
+  maxLineBytes: {
+    group: 'Limits',
+    kind: bytes(1024, 2 ** 29),
+    default: '128MiB',
+    help: 'Longest line of a file to import; a longer one is named, counted as rejected and left out.',
+  },
   shutdownGraceMillis: {
     group: 'Process',
     kind: millis(0),
