@@ -1,6 +1,9 @@
 /** Packs every published workspace as npm would and lets publint and attw judge what a user would install. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { commandLine } from '@agentic-hooks/testing/command-line'
+
+commandLine('npm run packages\n\nPacks what is published, and has publint and attw judge it.\n', {})
 
 const root = new URL('..', import.meta.url)
 const { workspaces } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { commandLine, parse } from '@agentic-hooks/testing/command-line'
 import { type Bench, formatTable, machine, watchMachine } from './harness.ts'
 import { parseCount, parseMillis } from './load/flags.ts'
 import { drawPlots } from './plots.ts'
@@ -35,26 +35,23 @@ Tables go to the terminal, everything measured and its plots to FOLDER, bench/re
 const SHORT_SOAK_MILLIS = 30_000
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
+  const { values, positionals } = commandLine(
+    HELP,
+    {
       duration: { type: 'string' },
       runs: { type: 'string' },
       results: { type: 'string', default: join(import.meta.dirname, 'results') },
-      help: { type: 'boolean' },
     },
+    { allowPositionals: true },
+  )
+  const options = parse(() => {
+    const unknown = positionals.find((name) => !NAMES.some((known) => known === name))
+    if (unknown !== undefined) throw new Error(`there is no bench ${JSON.stringify(unknown)}`)
+    return {
+      ...(values.duration && { durationMillis: parseMillis('duration', values.duration) }),
+      ...(values.runs && { runs: parseCount('runs', values.runs) }),
+    }
   })
-  const unknown = positionals.find((name) => !NAMES.some((known) => known === name))
-  if (unknown) console.error(`There is no bench ${unknown}.\n`)
-  if (unknown || values.help) {
-    console.log(HELP)
-    process.exitCode = unknown ? 2 : 0
-    return
-  }
-  const options = {
-    ...(values.duration && { durationMillis: parseMillis('duration', values.duration) }),
-    ...(values.runs && { runs: parseCount('runs', values.runs) }),
-  }
   const about = { ...machine(), ...(await describePostgres()) }
   console.log(
     `${Object.entries(about)
@@ -87,7 +84,4 @@ async function answer(name: string, options: object) {
   return { question, warnings, rows }
 }
 
-main().catch((error: Error) => {
-  console.error(error)
-  process.exitCode = 1
-})
+await main()

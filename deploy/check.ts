@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { collectorPath } from '@agentic-hooks/testing/collector/build'
+import { commandLine } from '@agentic-hooks/testing/command-line'
 import { composeCommand } from '@agentic-hooks/testing/compose'
 import {
   goTool,
@@ -15,6 +16,11 @@ import {
  * `npm run check:deploy`: every file that deploys something, read by the program that will read it. What a check
  * needs is built, or in CI installed; elsewhere a check without its program is skipped, and says so.
  */
+
+commandLine(
+  'npm run check:deploy\n\nChecks every file that deploys something, by the program that will read it.\n',
+  {},
+)
 
 const ROOT = join(import.meta.dirname, '..')
 const KUBERNETES_VERSION = '1.34'

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startReceiver } from '@agentic-hooks/bench/servers'
+import { commandLine } from '@agentic-hooks/testing/command-line'
 
 // `npm run examples`: a receiver, and every agent of this folder started with the preload. Prints what each agent said
 // and what arrived from it. Nothing leaves this machine: models answer from a script.
@@ -28,6 +29,11 @@ interface StoredLine {
   readonly session_id: string
   readonly data: Record<string, unknown>
 }
+
+commandLine(
+  'npm run examples\n\nRuns every agent of examples/ with the preload, and prints what arrives.\n',
+  {},
+)
 
 const folder = mkdtempSync(join(tmpdir(), 'examples-'))
 const lines = join(folder, 'events.jsonl')

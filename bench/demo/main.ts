@@ -1,7 +1,8 @@
-import { parseArgs, styleText } from 'node:util'
+import { styleText } from 'node:util'
 import { type Exporter, isEventReader } from '@agentic-hooks/events'
 import { createExporter as createJsonlExporter } from '@agentic-hooks/exporter-jsonl'
 import { createExporter as createPostgresExporter } from '@agentic-hooks/exporter-postgres'
+import { commandLine, parse } from '@agentic-hooks/testing/command-line'
 import { startPostgres } from '@agentic-hooks/testing/postgres'
 import { startReceiver } from '../servers.ts'
 import { readRecordings } from './recording.ts'
@@ -27,16 +28,12 @@ interface Storage {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      agents: { type: 'string' },
-      speed: { type: 'string', default: 'fast' },
-      postgres: { type: 'boolean', default: false },
-      path: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
+  const { values } = commandLine(HELP, {
+    agents: { type: 'string' },
+    speed: { type: 'string', default: 'fast' },
+    postgres: { type: 'boolean', default: false },
+    path: { type: 'string' },
   })
-  if (values.help) return console.log(HELP)
   const recordings = readRecordings()
   const agents = parsePositive('agents', values.agents ?? String(recordings.length))
   const speed = values.speed === 'fast' ? Number.POSITIVE_INFINITY : parsePositive('speed', values.speed)
@@ -137,12 +134,11 @@ function showProgress(agents: number) {
 }
 
 function parsePositive(name: string, text: string): number {
-  const value = Number(text)
-  if (!(value > 0)) throw new Error(`--${name} is ${text}; it must be a number above 0`)
-  return value
+  return parse(() => {
+    const value = Number(text)
+    if (!(value > 0)) throw new Error(`--${name} is ${JSON.stringify(text)}; it must be a number above 0`)
+    return value
+  })
 }
 
-main().catch((error: Error) => {
-  console.error(error.message)
-  process.exitCode = 1
-})
+await main()

@@ -151,7 +151,7 @@ describe('the demo', () => {
 
   it('refuses a number of agents that is none', async () => {
     await expect(runDemo(['--agents', 'many'])).rejects.toThrow(
-      '--agents is many; it must be a number above 0',
+      '--agents is "many"; it must be a number above 0',
     )
   })
 })

@@ -1,10 +1,13 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { commandLine } from '@agentic-hooks/testing/command-line'
 import { rolldown } from 'rolldown'
 
 // Writes dist/preload/preload-*.cjs: the preload with all that it needs as few files of CommonJS, which Node loads in a fraction
 // of the time that its modules take one by one (docs/decisions/0070). What sends events, OpenTelemetry's SDK in it,
 // is a file of its own that waits for the first event.
+
+commandLine('npm run build\n\nCompiles every package, and bundles the preload.\n', {})
 
 const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url))
 const FOLDER = path('dist/preload')

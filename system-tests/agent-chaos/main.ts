@@ -1,19 +1,41 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { commandLine, integer, parse } from '@agentic-hooks/testing/command-line'
 import { execute, startPostgres } from '@agentic-hooks/testing/postgres'
 import { killAgents } from './kill-agents.ts'
 import { emitThroughOutage } from './outage.ts'
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
+const HELP = `npm run chaos:agents -- [kills] [outage] [--kills N] [--seed N] [--seconds N] [--rate N]
+
+Kills agents amid their work, and takes the receiver away from one that goes on; both without a name.
+
+  --kills N      agents that are killed; default 100
+  --seed N       repeats a run; default: another one each time
+  --seconds N    how long the outage takes; default 60
+  --rate N       events per second during the outage; default 500
+`
+
+const { values, positionals } = commandLine(
+  HELP,
+  {
     kills: { type: 'string', default: '100' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     seconds: { type: 'string', default: '60' },
     rate: { type: 'string', default: '500' },
   },
+  { allowPositionals: true },
+)
+const [kills, seed, seconds, rate] = [
+  integer('kills', values.kills, 1),
+  integer('seed', values.seed),
+  integer('seconds', values.seconds, 1),
+  integer('rate', values.rate, 1),
+]
+parse(() => {
+  const unknown = positionals.find((name) => !['kills', 'outage'].includes(name))
+  if (unknown !== undefined)
+    throw new Error(`there is no run ${JSON.stringify(unknown)}; there are kills and outage`)
 })
 
 const report = (line: string) => console.log(line)
@@ -24,8 +46,8 @@ const postgres = await startPostgres()
 async function runKills(databaseUrl: string): Promise<boolean> {
   report(`npm run chaos:agents -- kills --kills ${values.kills} --seed ${values.seed}`)
   const { missing, duplicated, ...counts } = await killAgents({
-    kills: Number(values.kills),
-    seed: Number(values.seed),
+    kills,
+    seed,
     databaseUrl,
     directory,
     report,
@@ -39,8 +61,8 @@ async function runKills(databaseUrl: string): Promise<boolean> {
 async function runOutage(databaseUrl: string): Promise<boolean> {
   report(`npm run chaos:agents -- outage --seconds ${values.seconds} --rate ${values.rate}`)
   const stats = await emitThroughOutage({
-    outageMillis: Number(values.seconds) * 1000,
-    eventsPerSecond: Number(values.rate),
+    outageMillis: seconds * 1000,
+    eventsPerSecond: rate,
     env: { STORAGE_TYPE: 'postgres', DATABASE_URL: databaseUrl },
     cwd: directory,
     client: { spool: join(directory, 'spool') },
@@ -54,15 +76,11 @@ async function runOutage(databaseUrl: string): Promise<boolean> {
   return stored?.rows === stats.emitted && stored?.ids === stats.emitted
 }
 
-const RUNS = new Map([
-  ['kills', runKills],
-  ['outage', runOutage],
-])
+const RUNS = { kills: runKills, outage: runOutage }
 
 try {
-  for (const name of positionals.length ? positionals : RUNS.keys()) {
-    const run = RUNS.get(name)
-    if (!run) throw new Error(`there is no run ${name}; there are ${[...RUNS.keys()].join(' and ')}`)
+  for (const [name, run] of Object.entries(RUNS)) {
+    if (positionals.length && !positionals.includes(name)) continue
     if (!(await run(await postgres.createDatabase()))) process.exitCode = 1
     rmSync(join(directory, 'spool'), { recursive: true, force: true })
   }

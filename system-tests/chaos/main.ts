@@ -1,21 +1,37 @@
-import { parseArgs } from 'node:util'
+import { commandLine, integer, parse } from '@agentic-hooks/testing/command-line'
 import { missing } from '@agentic-hooks/testing/tools'
 import { runChaos } from './run.ts'
 import { summary } from './summary.ts'
 
 /** `npm run chaos`: documented in docs/evidence/chaos.md. */
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    seconds: { type: 'string', default: '60' },
-    agents: { type: 'string', default: '20' },
-    rate: { type: 'string', default: '2000' },
-    balancer: { type: 'string', default: 'none' },
-  },
+const HELP = `npm run chaos -- [--seed N] [--seconds N] [--agents N] [--rate N] [--balancer none|haproxy]
+
+Kills, stops and cuts off processes of a whole deployment while agents send, then looks for every acknowledged event.
+
+  --seed N       repeats the faults of a run; default: another one each time
+  --seconds N    how long there are faults; default 60
+  --agents N     default 20
+  --rate N       events per second of all agents; default 2000
+  --balancer B   none, or haproxy in front of several receivers; default none
+`
+
+const { values } = commandLine(HELP, {
+  seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  seconds: { type: 'string', default: '60' },
+  agents: { type: 'string', default: '20' },
+  rate: { type: 'string', default: '2000' },
+  balancer: { type: 'string', default: 'none' },
 })
-if (!['none', 'haproxy'].includes(values.balancer)) {
-  throw new Error(`--balancer ${values.balancer}: it is none or haproxy`)
-}
+parse(() => {
+  if (['none', 'haproxy'].includes(values.balancer)) return
+  throw new Error(`--balancer is ${JSON.stringify(values.balancer)}; it must be none or haproxy`)
+})
+const [seed, seconds, agents, rate] = [
+  integer('seed', values.seed),
+  integer('seconds', values.seconds, 1),
+  integer('agents', values.agents, 1),
+  integer('rate', values.rate, 1),
+]
 const balanced = values.balancer === 'haproxy'
 const reason = balanced ? await missing('haproxy', 'haproxy', { install: true }) : null
 if (reason) throw new Error(reason)
@@ -25,10 +41,10 @@ const command = `npm run chaos -- ${Object.entries(values)
   .join(' ')}`
 console.log(command)
 const result = await runChaos({
-  seed: Number(values.seed),
-  durationMillis: Number(values.seconds) * 1000,
-  agents: Number(values.agents),
-  eventsPerSecond: Number(values.rate),
+  seed,
+  durationMillis: seconds * 1000,
+  agents,
+  eventsPerSecond: rate,
   balanced,
   report: (line) => console.log(line),
 })

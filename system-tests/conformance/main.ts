@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SinkExporter } from '@agentic-hooks/events/testing'
 import { collectorVersion, startCollector } from '@agentic-hooks/testing/collector/collector'
+import { commandLine } from '@agentic-hooks/testing/command-line'
 import { type HttpAnswer, send } from '@agentic-hooks/testing/http'
 import { startTestReceiver } from '@agentic-hooks/testing/in-process-receiver'
 import { decodeLogsResponse, decodeStatus } from '@agentic-hooks/testing/otlp'
@@ -158,4 +159,10 @@ ${rows.join('\n')}
 `
 }
 
-if (import.meta.main) await writeFile(PAGE, toPage(await compare(), await collectorVersion()))
+if (import.meta.main) {
+  commandLine(
+    'npm run conformance\n\nWrites docs/evidence/conformance.md: what the receiver and a real Collector answer.\n',
+    {},
+  )
+  await writeFile(PAGE, toPage(await compare(), await collectorVersion()))
+}

@@ -1,28 +1,35 @@
-import { parseArgs } from 'node:util'
+import { commandLine, integer } from '@agentic-hooks/testing/command-line'
 import { fuzzCost } from './cost.ts'
 import { fuzz } from './fuzz.ts'
 import { fuzzOverHttp } from './http.ts'
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    bodies: { type: 'string', default: '1000000' },
-    /** To a receiver in a process of its own, instead of straight to the decoders. */
-    http: { type: 'boolean', default: false },
-    /** Searches bodies that cost most, of some hundreds; Linux only. */
-    cost: { type: 'boolean', default: false },
-    /** For --cost: protobuf, json or both, with a comma. */
-    formats: { type: 'string', default: 'protobuf' },
-  },
+const HELP = `npm run fuzz -- [--seed N] [--bodies N] [--http | --cost [--formats LIST]]
+
+Gives damaged bodies to the decoders, and compares what they make of them with an independent decoder.
+
+  --seed N      repeats the bodies of a run; default: others each time
+  --bodies N    default 1000000
+  --http        to a receiver in a process of its own, instead of straight to the decoders
+  --cost        searches, among some hundreds, the bodies that cost a receiver most; Linux only
+  --formats F   for --cost: protobuf (the default), json or both with a comma
+`
+
+const { values } = commandLine(HELP, {
+  seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  bodies: { type: 'string', default: '1000000' },
+  http: { type: 'boolean', default: false },
+  cost: { type: 'boolean', default: false },
+  formats: { type: 'string', default: 'protobuf' },
 })
+const [seed, bodies] = [integer('seed', values.seed), integer('bodies', values.bodies, 1)]
 
 console.log(
   `npm run fuzz -- --seed ${values.seed} --bodies ${values.bodies}${values.http ? ' --http' : ''}${values.cost ? ` --cost --formats ${values.formats}` : ''}`,
 )
 const startedAt = performance.now()
 const options = {
-  seed: Number(values.seed),
-  bodies: Number(values.bodies),
+  seed,
+  bodies,
   report: (line: string) => console.log(line),
 }
 const { failures, ...counts } = await run()

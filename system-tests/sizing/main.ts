@@ -1,9 +1,9 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { startLoad } from '@agentic-hooks/bench/load/start'
 import { peakResidentBytes, residentBytes, treeCpuSeconds } from '@agentic-hooks/bench/processes'
 import { startCollector } from '@agentic-hooks/testing/collector/collector'
+import { commandLine, integer } from '@agentic-hooks/testing/command-line'
 import { execute, freePort, startPostgres } from '@agentic-hooks/testing/postgres'
 import { startReceiver } from '@agentic-hooks/testing/receiver'
 import { countStored } from '../interop/database.ts'
@@ -14,8 +14,14 @@ import { countStored } from '../interop/database.ts'
  */
 
 const POLL_MILLIS = 200
-const { values } = parseArgs({ options: { events: { type: 'string', default: '300000' } } })
-const EVENTS = Number(values.events)
+const HELP = `npm run sizing -- [--events N]
+
+Measures the figures of docs/operate/sizing.md with a receiver, a PostgreSQL and a Collector of its own.
+
+  --events N    default 300000
+`
+const { values } = commandLine(HELP, { events: { type: 'string', default: '300000' } })
+const EVENTS = integer('events', values.events, 1)
 
 const postgres = await startPostgres({ owned: true })
 try {

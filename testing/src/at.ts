@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { surviveClosedOutput } from './command-line.ts'
 
 /*
  * Runs the tests as if it were another time, PostgreSQL and every other child process included:
@@ -13,6 +14,7 @@ const USAGE = `npm run test:at -- TIME [ARGUMENT OF vitest run...]
 Runs the tests with a clock that begins at TIME, as in 2028-02-29T23:58:00Z. Needs Linux and a C compiler (cc).
 `
 
+surviveClosedOutput()
 const [time = '--help', ...vitestArguments] = process.argv.slice(2)
 const millis = Date.parse(time)
 if (time === '--help') process.stdout.write(USAGE)

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { commandLine } from '../command-line.ts'
 import { buildOnce, goTool, has, runIn, shortHash } from '../tools.ts'
 
 const MANIFEST_PATH = join(import.meta.dirname, 'builder.yaml')
@@ -34,4 +35,10 @@ export async function collectorPath(): Promise<string> {
 export const NEEDS_GO =
   'no OpenTelemetry Collector: install Go (https://go.dev/dl) to have one built, or set OTELCOL_BIN, or start Docker'
 
-if (import.meta.main) console.log(await collectorPath())
+if (import.meta.main) {
+  commandLine(
+    'npm run collector\n\nBuilds the OpenTelemetry Collector of the tests once, and prints its path.\n',
+    {},
+  )
+  console.log(await collectorPath())
+}
