@@ -8,8 +8,9 @@ import { RequestTooLargeError, UndecodableError } from './decode/decoded-request
  *
  * | error                                    | status | a retry helps      |
  * |------------------------------------------|--------|--------------------|
- * | UndecodableError                         | 400    | no                 |
+ * | UndecodableError, BadRequestError        | 400    | no                 |
  * | UnauthorizedError                        | 401    | with a valid token |
+ * | ForbiddenHostError                       | 403    | no                 |
  * | NotFoundError                            | 404    | no                 |
  * | MethodNotAllowedError                    | 405    | no                 |
  * | BodyTooLargeError, RequestTooLargeError, | 413    | in smaller batches |
@@ -35,6 +36,24 @@ export class RequestError extends Error {
     super(message, options)
     this.status = status
     this.headers = headers
+  }
+}
+
+/** What is wrong lies before the body: the request's target or its Host. */
+export class BadRequestError extends RequestError {
+  override readonly name = 'BadRequestError'
+
+  constructor(message: string) {
+    super(400, message)
+  }
+}
+
+/** A request that names a host which is none of ours: a web page may have sent it here in disguise. */
+export class ForbiddenHostError extends RequestError {
+  override readonly name = 'ForbiddenHostError'
+
+  constructor(host: string) {
+    super(403, `the host ${host} is not one of this receiver; name it in PUBLIC_HOSTS, or set AUTH_TOKENS`)
   }
 }
 

@@ -148,6 +148,23 @@ describe('CORS', () => {
     expect(answer.headers['access-control-allow-origin']).toBeUndefined()
   })
 
+  it('lets the pages of a listed origin read nothing that GET answers', async () => {
+    await using receiver = await startTestReceiver([new SinkExporter()], { CORS_ORIGINS: origin })
+    for (const path of ['/metrics', '/health']) {
+      const answer = await send(receiver.url, { method: 'GET', path, headers: { origin } })
+      expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([200, undefined])
+    }
+  })
+
+  it.each(['*', 'null', 'app.example.com', 'https://app.example.com/path', 'ftp://app.example.com'])(
+    'takes origins only: not %s',
+    async (value) => {
+      await expect(startTestReceiver([new SinkExporter()], { CORS_ORIGINS: value })).rejects.toThrow(
+        'it must be origins separated by commas, such as https://app.example.com',
+      )
+    },
+  )
+
   it.each(['/events', '/events/batch'])(
     '%s takes no body that a page may send without asking',
     async (path) => {

@@ -155,7 +155,7 @@ describe('close', () => {
       received += text
     })
     socket.write(
-      'POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
+      'POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
     )
     await vi.waitFor(async () => {
       const { body } = await send(receiver.url, { method: 'GET', path: '/metrics' })

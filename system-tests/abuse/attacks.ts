@@ -76,13 +76,15 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   },
 
   'headers that never end': (url, scale) =>
-    all(scale.slowConnections, () => drip(url, 'POST /v1/logs HTTP/1.1\r\nHost: x\r\n', 'X: y\r\n', scale)),
+    all(scale.slowConnections, () =>
+      drip(url, 'POST /v1/logs HTTP/1.1\r\nHost: localhost\r\n', 'X: y\r\n', scale),
+    ),
 
   'bodies that never end': (url, scale) =>
     all(scale.slowConnections, () =>
       drip(
         url,
-        `POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: ${JSON_TYPE}\r\nContent-Length: 1000000\r\n\r\n`,
+        `POST /v1/logs HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${JSON_TYPE}\r\nContent-Length: 1000000\r\n\r\n`,
         ' ',
         scale,
       ),

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
-import { isIP } from 'node:net'
 import type { Logger } from 'pino'
 import type { Config } from '../config/options.ts'
 import { unlessAborted } from '../ingest/timeout.ts'
 import { startReceiver } from '../receiver.ts'
+import { isLoopback } from '../request-target.ts'
 import { loadExporters, withSpools } from '../storage/load.ts'
 import { VERSION } from '../version.ts'
 import type { Command } from './command.ts'
@@ -34,8 +34,4 @@ function warnOfOpenDoor({ host, authTokens, authTokensFile, tlsClientCaFile }: C
     'anyone who reaches this address can store events: set AUTH_TOKENS_FILE (or AUTH_TOKENS, or ' +
       'TLS_CLIENT_CA_FILE), or HOST=127.0.0.1',
   )
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 }

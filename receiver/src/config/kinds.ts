@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import type { ExporterSpec } from '../storage/load.ts'
 
 /** What values an option takes. `parse` returns undefined for a value that is not allowed. */
@@ -39,6 +40,35 @@ export const tokens: Kind<readonly string[]> = {
   parse(value) {
     const items = splitList(value)
     return items.every((token) => TOKEN.test(token)) ? nonEmpty(items) : undefined
+  },
+}
+
+/** `https://app.example.com`, as browsers send it. */
+export const origins: Kind<readonly string[]> = {
+  placeholder: 'ORIGIN,...',
+  allowed: 'origins separated by commas, such as https://app.example.com',
+  parse(value) {
+    const urls = splitList(value).map((item) => URL.parse(item))
+    const known = urls.map((url) =>
+      url && /^https?:$/.test(url.protocol) && isBare(url) ? url.origin : undefined,
+    )
+    return known.length && known.every((origin) => origin !== undefined) ? known : undefined
+  },
+}
+
+function isBare({ pathname, search, hash, username, password }: URL): boolean {
+  return pathname === '/' && `${search}${hash}${username}${password}` === ''
+}
+
+export const hosts: Kind<readonly string[]> = {
+  placeholder: 'NAME,...',
+  allowed: 'names or addresses of hosts, without ports, separated by commas, such as events.example.com',
+  parse(value) {
+    const names = splitList(value)
+    return names.length &&
+      names.every((name) => /^[a-z\d._-]+$/i.test(name) || isIPv6(name.replace(/^\[|\]$/g, '')))
+      ? names
+      : undefined
   },
 }
 

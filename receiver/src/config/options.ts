@@ -2,11 +2,13 @@ import {
   bytes,
   databaseUrl,
   exporterList,
+  hosts,
   integer,
   type Kind,
   list,
   millis,
   oneOf,
+  origins,
   port,
   ports,
   text,
@@ -116,8 +118,15 @@ export const OPTIONS = {
   },
   corsOrigins: {
     group: 'Security',
-    kind: list('ORIGIN,...'),
+    kind: origins,
     help: 'Web origins whose pages may post here, such as https://app.example.com. Default: none.',
+  },
+  publicHosts: {
+    group: 'Security',
+    kind: hosts,
+    help:
+      'Further hosts that clients without tokens may name in Host, without ports. ' +
+      'On the loopback others get 403 (DNS rebinding); elsewhere only when this is set.',
   },
   maxBodyBytes: {
     group: 'Limits',

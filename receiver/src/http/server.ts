@@ -48,6 +48,7 @@ export class Server {
       requestTimeout: options.requestTimeoutMillis,
       keepAliveTimeout: options.keepAliveTimeoutMillis,
       connectionsCheckingInterval: CHECK_CONNECTIONS_MILLIS,
+      requireHostHeader: false, // It is checked with the rest of Host, and answered as the route answers.
     }
     const track = oneByOne((request, response) => {
       this.#track(request, response)

@@ -11,6 +11,7 @@ import { type Handler, withLastCatch } from '../http/last-catch.ts'
 import { mediaType } from '../http/media-type.ts'
 import type { Intake } from '../ingest/intake.ts'
 import type { Metrics } from '../metrics.ts'
+import { Hosts } from '../request-target.ts'
 import type { Health } from '../storage/health.ts'
 import { restBatch, restEvent } from './events.ts'
 import { healthRoutes } from './health.ts'
@@ -26,7 +27,17 @@ const CORS_MAX_AGE_SECONDS = 7_200
 const WHERE_EVENTS_GO = 'events go to /v1/logs, /events or /hooks'
 
 export interface AppParts
-  extends Pick<Config, 'adminPort' | 'corsOrigins' | 'hookTimeoutMillis' | 'tlsCertFile'> {
+  extends Pick<
+    Config,
+    | 'adminHost'
+    | 'adminPort'
+    | 'corsOrigins'
+    | 'hookTimeoutMillis'
+    | 'host'
+    | 'publicHosts'
+    | 'tlsCertFile'
+    | 'tlsClientCaFile'
+  > {
   readonly intake: Intake
   readonly authenticator: Authenticator
   readonly health: Health
@@ -54,7 +65,10 @@ export function createListener(parts: AppParts): RequestListener {
   // The one hot route goes around express (docs/decisions/0020).
   const handler: Handler = (request, response) =>
     request.url === '/v1/logs' ? logs(request, response) : others(request, response)
-  return withLastCatch(withCors(parts.corsOrigins, handler), answerFailure(log), log)
+  const isGuarded = authenticator.required || parts.tlsClientCaFile !== undefined
+  const hosts = new Hosts(parts.host, parts.publicHosts, isGuarded)
+  const checked = withHosts(hosts, authenticator, withCors(parts.corsOrigins, handler))
+  return withLastCatch(checked, answerFailure(log), log)
 }
 
 /** Everything on ADMIN_PORT. */
@@ -64,7 +78,8 @@ export function createAdminListener(parts: AppParts): RequestListener {
   app.use(pageHeaders(parts))
   app.use(healthRoutes(health, storage))
   app.use(metricsRoutes(metrics))
-  return withLastCatch(handlerOf(app), answerFailure(log), log)
+  const hosts = new Hosts(parts.adminHost, parts.publicHosts, parts.tlsClientCaFile !== undefined)
+  return withLastCatch(withHosts(hosts, null, handlerOf(app)), answerFailure(log), log)
 }
 
 function createApp(): Express {
@@ -84,16 +99,32 @@ function handlerOf(app: Express): Handler {
     })
 }
 
+/** Those that may not send anything are not told what is wrong with it. */
+function withHosts(hosts: Hosts, authenticator: Authenticator | null, handler: Handler): Handler {
+  return (request, response) => {
+    try {
+      hosts.check(request)
+    } catch (error) {
+      authenticator?.check(request)
+      throw error
+    }
+    return handler(request, response)
+  }
+}
+
+/** Pages may post; what others than them may read stays hidden from them. */
 function withCors(origins: readonly string[] | undefined, handler: Handler): Handler {
   if (!origins?.length) return handler
   const middleware = cors({ origin: [...origins], methods: ['POST'], maxAge: CORS_MAX_AGE_SECONDS })
-  return (request, response) =>
-    new Promise((resolve, reject) => {
+  return (request, response) => {
+    if (request.method === 'GET' || request.method === 'HEAD') return handler(request, response)
+    return new Promise((resolve, reject) => {
       middleware(request, response, (error) => {
         if (error) reject(error)
         else resolve(handler(request, response))
       })
     })
+  }
 }
 
 function pageHeaders({ tlsCertFile }: AppParts): RequestHandler {
