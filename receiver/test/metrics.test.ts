@@ -172,6 +172,25 @@ describe('GET /health', () => {
     await vi.waitFor(async () => expect((await get(receiver.url, '/health/ready')).status).toBe(200), 5_000)
   })
 
+  it('does not tell why it is not ready, where others than the machine itself could ask without a token', async () => {
+    const sink = new SinkExporter()
+    sink.fail(new Error('connect ECONNREFUSED 10.1.2.3:5432'))
+    const reason = async (env: Record<string, string>, headers = {}) => {
+      await using receiver = await startTestReceiver([sink], env)
+      const all = await Promise.all(
+        ['/health', '/health/ready'].map((path) => send(receiver.url, { method: 'GET', path, headers })),
+      )
+      expect(all.map(({ status }) => status)).toEqual([200, 503])
+      return all.map(({ body }) => body.toString()).join()
+    }
+    const withToken = { AUTH_TOKENS: 'one' }
+    expect(await reason(withToken)).not.toContain('10.1.2.3')
+    expect(await reason(withToken, { authorization: 'Bearer two' })).not.toContain('10.1.2.3')
+    expect(await reason(withToken, { authorization: 'Bearer one' })).toContain('10.1.2.3')
+    expect(await reason({ HOST: '0.0.0.0' })).not.toContain('10.1.2.3')
+    expect(await reason({})).toContain('10.1.2.3')
+  })
+
   it('answers 405 with Allow to other methods', async () => {
     await using receiver = await startTestReceiver([new SinkExporter()])
     for (const path of ['/health', '/health/live', '/health/ready', '/metrics']) {

@@ -82,6 +82,14 @@ describe('TLS', () => {
     expect(await sendTls(receiver.url, {})).toBe(200)
   })
 
+  it('has no cipher without forward secrecy or authenticated encryption', async () => {
+    await using receiver = await startTestReceiver([new SinkExporter()], SERVER)
+    const old = (ciphers: string) => sendTls(receiver.url, { maxVersion: 'TLSv1.2', ciphers })
+    expect(await old('ECDHE-ECDSA-AES128-GCM-SHA256')).toBe(200)
+    const refused = ['AES128-SHA', 'AES128-GCM-SHA256', 'ECDHE-ECDSA-AES128-SHA', 'ECDHE-ECDSA-AES128-SHA256']
+    for (const cipher of refused) await expect(old(cipher), cipher).rejects.toThrow(/handshake failure/)
+  })
+
   it('takes nothing over HTTP then', async () => {
     await using receiver = await startTestReceiver([new SinkExporter()], SERVER)
     await expect(send(receiver.url.replace('https', 'http'), LOGS)).rejects.toThrow()

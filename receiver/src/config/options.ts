@@ -5,7 +5,6 @@ import {
   hosts,
   integer,
   type Kind,
-  list,
   millis,
   oneOf,
   origins,

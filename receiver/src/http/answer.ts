@@ -22,6 +22,14 @@ export function answer(
 }
 
 /**
+ * Tells a client that asked (`Expect: 100-continue`) to send its body, now that it is known that the body will be read.
+ * One that is not told gets the final answer without having sent it.
+ */
+export function askForBody(request: IncomingMessage, response: ServerResponse): void {
+  if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue()
+}
+
+/**
  * Answers before the client has sent everything. Closing now would reset the connection and with it the answer,
  * so the rest of the body is read and thrown away, for a while.
  */

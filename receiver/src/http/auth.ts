@@ -57,6 +57,16 @@ export class Authenticator {
     return sent.toString('base64')
   }
 
+  /** Whether `check` would not throw. */
+  admits(request: IncomingMessage): boolean {
+    try {
+      this.check(request)
+      return true
+    } catch {
+      return false
+    }
+  }
+
   close(): void {
     if (this.#file !== undefined) unwatchFile(this.#file)
   }

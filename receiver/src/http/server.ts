@@ -62,6 +62,10 @@ export class Server {
       this.#unwatchTlsFiles = () => {}
       this.#server = http.createServer(settings, track)
     }
+    // Without a listener Node tells every client to send its body.
+    this.#server.on('checkContinue', track)
+    // A client that has sent everything may close its side; it still reads. Not in Node's types.
+    Object.assign(this.#server, { httpAllowHalfOpen: true })
     this.#answerTimeoutMillis = options.requestTimeoutMillis
     this.#scheme = tlsFiles ? 'https' : 'http'
     this.#server.maxConnections = options.maxConnections
@@ -73,7 +77,7 @@ export class Server {
 
   /** Resolves to the URL that it listens on. */
   listen(port: number, host: string): Promise<string> {
-    const timer = setInterval(() => this.#closeUnread(), CHECK_CONNECTIONS_MILLIS)
+    const timer = setInterval(() => this.#check(), CHECK_CONNECTIONS_MILLIS)
     this.#server.once('close', () => clearInterval(timer))
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject)
@@ -109,6 +113,11 @@ export class Server {
     for (const socket of this.#silent) socket.destroy()
   }
 
+  #check(): void {
+    this.#closeUnread()
+    for (const response of this.#unanswered) if (!response.headersSent) probe(response)
+  }
+
   /** A client has as long to read its answer as it had to send its request. */
   #closeUnread(): void {
     const now = performance.now()
@@ -124,4 +133,13 @@ export class Server {
     this.#unanswered.add(response)
     response.on('close', () => this.#unanswered.delete(response))
   }
+}
+
+/**
+ * A client that is gone looks like one that has only closed its side, until something is sent to it: then its system
+ * answers with a reset. A client that is there passes over a `100 Continue`.
+ */
+function probe(response: ServerResponse): void {
+  const { httpVersion } = response.req
+  if (response.socket?.readableEnded && httpVersion === '1.1') response.writeContinue()
 }

@@ -6,6 +6,18 @@ import { type Config, ConfigError } from '../config/options.ts'
 
 const FILE_POLL_MILLIS = 1_000
 const MIN_VERSION = 'TLSv1.2'
+/** All there are of TLS 1.3, and of TLS 1.2 those with forward secrecy and authenticated encryption. */
+const CIPHERS = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':')
 
 /** Files in PEM; with an authority for clients TLS is mutual. */
 export interface TlsFiles {
@@ -64,7 +76,7 @@ function useFiles(server: https.Server, { certFile, keyFile, clientCaFile }: Tls
   const key = readFile('TLS_KEY_FILE', keyFile)
   const ca = clientCaFile === undefined ? undefined : readFile('TLS_CLIENT_CA_FILE', clientCaFile)
   try {
-    server.setSecureContext({ cert, key, minVersion: MIN_VERSION, ...(ca && { ca }) })
+    server.setSecureContext({ cert, key, minVersion: MIN_VERSION, ciphers: CIPHERS, ...(ca && { ca }) })
   } catch (error) {
     throw new ConfigError(`TLS_CERT_FILE, TLS_KEY_FILE or TLS_CLIENT_CA_FILE: ${(error as Error).message}`, {
       cause: error,

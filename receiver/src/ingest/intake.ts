@@ -16,7 +16,7 @@ import {
   toFailure,
   UnavailableError,
 } from '../errors.ts'
-import { answer, type Body } from '../http/answer.ts'
+import { answer, askForBody, type Body } from '../http/answer.ts'
 import type { Authenticator } from '../http/auth.ts'
 import type { RateLimit } from '../http/rate-limit.ts'
 import type { Metrics, Protocol } from '../metrics.ts'
@@ -118,7 +118,7 @@ export class Intake {
     })
     let decoded: DecodedRequest
     try {
-      decoded = await this.#read(request, coding, ticket, way)
+      decoded = await this.#read(request, response, coding, ticket, way)
       rateLimit?.take(client, decoded.batch.events.length)
       counted.received(decoded.batch.events.length + decoded.rejected.length)
     } catch (error) {
@@ -147,10 +147,18 @@ export class Intake {
     log.warn({ protocol, warning }, 'request brought nothing that is understood')
   }
 
-  async #read(request: IncomingMessage, coding: Coding, ticket: Ticket, way: Way): Promise<DecodedRequest> {
-    const sent = await readBody(request, ticket, this.#options.maxBodyBytes)
+  async #read(
+    request: IncomingMessage,
+    response: ServerResponse,
+    coding: Coding,
+    ticket: Ticket,
+    way: Way,
+  ): Promise<DecodedRequest> {
+    const { maxBodyBytes } = this.#options
+    if (Number(request.headers['content-length'] ?? 0) <= maxBodyBytes) askForBody(request, response)
+    const sent = await readBody(request, ticket, maxBodyBytes)
     ticket.signal.throwIfAborted()
-    const body = decompressSmall(sent, coding, this.#options.maxBodyBytes)
+    const body = decompressSmall(sent, coding, maxBodyBytes)
     if (body === null) return this.#turns.take(() => this.#decodeLarge(sent, coding, ticket, way))
     const decoding = this.#decoding(body, ticket, way)
     const decoded = takeSteps(decoding)

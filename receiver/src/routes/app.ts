@@ -11,7 +11,7 @@ import { type Handler, withLastCatch } from '../http/last-catch.ts'
 import { mediaType } from '../http/media-type.ts'
 import type { Intake } from '../ingest/intake.ts'
 import type { Metrics } from '../metrics.ts'
-import { Hosts } from '../request-target.ts'
+import { Hosts, isLoopback } from '../request-target.ts'
 import type { Health } from '../storage/health.ts'
 import { restBatch, restEvent } from './events.ts'
 import { healthRoutes } from './health.ts'
@@ -58,7 +58,10 @@ export function createListener(parts: AppParts): RequestListener {
   app.all('/events/batch', restBatch(intake))
   app.use(hookRoutes(intake, parts.hookTimeoutMillis))
   app.use(pageHeaders(parts))
-  if (!hasAdminPort) app.use(healthRoutes(health, storage))
+  const isOpen = isLoopback(parts.host) || parts.tlsClientCaFile !== undefined
+  const mayKnowWhy: Parameters<typeof healthRoutes>[2] = (request) =>
+    authenticator.required ? authenticator.admits(request) : isOpen
+  if (!hasAdminPort) app.use(healthRoutes(health, storage, mayKnowWhy))
   app.use(requireToken(authenticator))
   if (!hasAdminPort) app.use(metricsRoutes(metrics))
   const others = handlerOf(app)
@@ -76,7 +79,7 @@ export function createAdminListener(parts: AppParts): RequestListener {
   const { health, metrics, storage, log } = parts
   const app = createApp()
   app.use(pageHeaders(parts))
-  app.use(healthRoutes(health, storage))
+  app.use(healthRoutes(health, storage, () => true))
   app.use(metricsRoutes(metrics))
   const hosts = new Hosts(parts.adminHost, parts.publicHosts, parts.tlsClientCaFile !== undefined)
   return withLastCatch(withHosts(hosts, null, handlerOf(app)), answerFailure(log), log)
