@@ -19,6 +19,7 @@ import {
   type ExportResult,
   encodeLines,
   PermanentExportError,
+  sealLine,
   toHookEvent,
   uuidFromText,
 } from '@agentic-hooks/events'
@@ -69,6 +70,16 @@ function makeFifo(): string {
 }
 
 describe('importFiles', () => {
+  it("takes the lines of a client's spool as they were, and none that was altered since", async () => {
+    const records = sampleRecords(3)
+    const lines = records.map((record) => sealLine(encodeLines([record])))
+    const altered = lines[1]!.toString().replace(records[1]!.eventType, 'altered')
+    const path = write('a.jsonl', Buffer.concat([lines[0]!, Buffer.from(altered), lines[2]!]))
+    expect(await run([path])).toMatchObject({ stored: 2, rejected: 1 })
+    expect(encodeLines(sink.records).toString()).toBe(encodeLines([records[0]!, records[2]!]).toString())
+    expect(rejected).toEqual([{ path, number: 2, reason: 'the line is damaged: its checksum is another' }])
+  })
+
   it('stores every event of every file as it was written', async () => {
     const [first, second] = [[...hardRecords().values()], sampleRecords(2500)]
     const paths = [write('a.jsonl', encodeLines(first)), write('b.jsonl', encodeLines(second))]

@@ -26,7 +26,7 @@ export function sealLine(line: Uint8Array): Buffer {
 /**
  * - `intact`: as it was sealed;
  * - `unsealed`: it has no seal, as a line of another writer or version;
- * - `damaged`: it had a seal, and is not as it was.
+ * - `damaged`: it ends with a seal, and is not as it was.
  * @param line without the newline that ends it
  */
 export function checkSeal(line: Buffer): 'intact' | 'unsealed' | 'damaged' {
@@ -38,7 +38,7 @@ export function checkSeal(line: Buffer): 'intact' | 'unsealed' | 'damaged' {
     if (isTailOf(tail, crc32(body))) return 'intact'
     if (likeness(tail) >= SURELY_A_TAIL) return 'damaged'
   }
-  return line.includes(TAIL_START) ? 'damaged' : 'unsealed'
+  return 'unsealed'
 }
 
 /**

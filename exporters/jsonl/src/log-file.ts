@@ -40,6 +40,8 @@ export class LogFile {
   #ino = 0
   #size = 0
   #day = ''
+  /** Whether the file could not be cut, so that trying it would make it longer each time. */
+  #isAppendOnly = false
 
   constructor(options: ResolvedOptions) {
     this.#options = options
@@ -89,15 +91,16 @@ export class LogFile {
    * file takes writes once more. Readers skip such a line, should the process end in between.
    */
   async probeAppend(byteLength: number): Promise<void> {
+    if (this.#isAppendOnly) return this.probe()
     await this.#prepare()
     try {
       await writeAll(this.#file!, [...blanks(byteLength - 1), Buffer.of(NEWLINE)])
       await this.#file!.datasync()
-      await this.#file!.truncate(this.#size)
     } catch (error) {
       await this.#undo()
       throw error
     }
+    await this.#undo()
   }
 
   /** Another process writes to the path now, because this one was suspended for too long. */
@@ -215,7 +218,8 @@ export class LogFile {
       const { size } = await this.#file!.stat()
       if (size > this.#size) await this.#file!.truncate(this.#size)
     } catch {
-      // Then half a line may stay; the next open() cuts it off.
+      // Then half a line may stay; the next open() cuts it off, unless the file takes no cuts (chattr +a).
+      this.#isAppendOnly = true
     }
     await this.#close().catch(() => {})
   }

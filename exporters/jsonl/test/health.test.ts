@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FaultyFileSystem } from '@agentic-hooks/durable-files/testing'
@@ -14,6 +14,7 @@ const logger = { info() {}, warn() {} }
 /** Where writes of one file fail, or never end. */
 class FaultyFile extends FaultyFileSystem {
   error: Error | null = null
+  mayBeCut = true
   hang: Promise<void> | null = null
   readonly #path: string
 
@@ -30,6 +31,10 @@ class FaultyFile extends FaultyFileSystem {
       writev: async (buffers) => {
         if (this.error) throw this.error
         return file.writev(buffers)
+      },
+      truncate: async (length) => {
+        if (!this.mayBeCut) throw Object.assign(new Error('EPERM: append only'), { code: 'EPERM' })
+        await file.truncate(length)
       },
       datasync: async () => {
         await this.hang
@@ -80,6 +85,22 @@ describe('health', () => {
     fileSystem.error = null
     await exporter.health()
     expect(readFileSync(path, 'utf8')).toBe(encodeLines([record]).toString())
+  })
+
+  it('does not make a file longer and longer that can only be appended to', async () => {
+    await write()
+    fileSystem.mayBeCut = false
+    fileSystem.error = new Error('EIO: i/o error, write')
+    await expect(write()).rejects.toThrow('EIO')
+    fileSystem.error = null
+    await exporter.health()
+    const { size } = statSync(path)
+    for (let check = 0; check < 3; check++) await exporter.health()
+    expect(statSync(path).size).toBe(size)
+    await write()
+    const found: string[] = []
+    for await (const { eventId } of exporter.query({})) found.push(eventId)
+    expect(found).toHaveLength(2)
   })
 
   it('is ill while a write does not end, and says how long', async () => {

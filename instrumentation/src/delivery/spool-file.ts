@@ -165,7 +165,7 @@ export class SpoolFile {
     const newline = chunk.indexOf(NEWLINE, start)
     const end = newline < 0 ? chunk.length : newline + 1
     const line = chunk.subarray(start, newline < 0 ? end : newline)
-    if (this.#done.has(offset) || this.#busy.has(offset) || checkSeal(line) !== 'damaged') return end
+    if (this.#done.has(offset) || this.#busy.has(offset) || checkSeal(line) === 'intact') return end
     const [first, ...others] = partLine(line)
     if (first === undefined || others.length === 0) return end
     let part = offset + first

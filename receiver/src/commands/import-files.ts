@@ -3,6 +3,7 @@ import { appendFile, open, rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   batchOf,
+  checkSeal,
   decodeLine,
   type EventRecord,
   type Exporter,
@@ -148,6 +149,7 @@ class Importer {
       }
       const text = bytes.toString().replace(/^\uFEFF/, '')
       try {
+        if (checkSeal(bytes) === 'damaged') throw new Error('the line is damaged: its checksum is another')
         const record = decodeLine(text, micros)
         micros = record.timestampMicros
         lines.push({ record, text, number })

@@ -26,6 +26,8 @@ const MAX_SEGMENT_BYTES = 2 ** 20
 const MAX_QUEUED_BYTES = 2 ** 26
 /** What a file takes of the disk at least. */
 const BLOCK_BYTES = 4096
+/** Far more than the largest request makes of a file; what is larger was not written here, and is not read. */
+const MAX_FILE_BYTES = 2 ** 30
 /** A write that takes longer than this is ill health: as likely as not it hangs. */
 const STUCK_MILLIS = 5_000
 /** After a failed write the disk must have room for it, up to so much, to be well again. */
@@ -244,7 +246,7 @@ export class SpoolFiles {
     if (sequence) this.#nextSequence = Math.max(this.#nextSequence, Number(sequence) + 1)
     try {
       const stat = await this.#fileSystem.stat(path)
-      if (!stat.isFile()) {
+      if (!stat.isFile() || (sequence && stat.size > MAX_FILE_BYTES)) {
         if (sequence) logger.warn({ path }, 'has the name of a spooled file and is none; it is left alone')
         return null
       }
