@@ -1,14 +1,4 @@
-import {
-  accessSync,
-  appendFileSync,
-  constants,
-  mkdirSync,
-  renameSync,
-  type Stats,
-  statSync,
-  utimesSync,
-} from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
+import { appendFileSync, mkdirSync, utimesSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { checkSeal, decodeLine, encodeLines, sealLine, uuidv7 } from '@agentic-hooks/events'
 import { diag } from '@opentelemetry/api'
@@ -17,27 +7,13 @@ import type { ClientConfig } from '../options/config.ts'
 import type { ClientLogger } from '../options/options.ts'
 import type { HookLogRecord } from '../record/log-record.ts'
 import { RecordReader, toEventRecord } from '../record/stored-record.ts'
+import { LeftBehind, SCAN_INTERVAL_MILLIS } from '../spool-left-behind.ts'
 import type { DropLog } from './drops.ts'
 import { type Line, SpoolFile, type TakenLine } from './spool-file.ts'
-import {
-  isSetAside,
-  type Owner,
-  ownedFileName,
-  ownerOf,
-  releasedFileName,
-  setAsideFileName,
-  stateOf,
-  thisProcess,
-} from './spool-owner.ts'
+import { ownedFileName, releasedFileName, setAsideFileName, thisProcess } from './spool-owner.ts'
 
 /** A file takes no more lines beyond this size, so that it is delivered, and can go, in one piece. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024
-const SCAN_INTERVAL_MILLIS = 60_000
-/** When the file of a process that cannot be seen from here counts as left behind; living ones touch theirs. */
-const UNTOUCHED_MILLIS = 10 * SCAN_INTERVAL_MILLIS
-
-/** Names of files left behind that are remembered; further ones are found by a later look. */
-const MAX_LEFT_BEHIND = 100_000
 
 /** Records read from files, each with its line. */
 export interface SpooledRecords {
@@ -73,12 +49,8 @@ export class Spool {
   #current: SpoolFile | null = null
   /** Lines of events that are in memory too. */
   readonly #held = new Map<HookLogRecord, Line>()
-  /** Bytes that other clients have here, what was left behind or set aside included. */
-  #foreignBytes = 0
-  /** Files of the dead, by their names, with their sizes. They are adopted one by one, when there is time for them. */
-  readonly #leftBehind = new Map<string, number>()
-  /** Names of files of which it has been said that they cannot be adopted. */
-  readonly #unadoptable = new Set<string>()
+  /** What the dead left is adopted one file at a time, when there is time for it. */
+  readonly #leftBehind: LeftBehind
   readonly #setAsideId = uuidv7()
   readonly #scanTimer: NodeJS.Timeout
   #isUnheld = false
@@ -93,6 +65,7 @@ export class Spool {
     this.#maxBytes = config.maxSpoolBytes
     this.#drops = drops
     this.#logger = config.logger
+    this.#leftBehind = new LeftBehind(this.#directory, config.logger)
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
     const scan = () => this.#scan().then(onAdopted)
     this.ready = scan()
@@ -107,7 +80,7 @@ export class Spool {
   }
 
   get hasDue(): boolean {
-    if (this.#leftBehind.size > 0) return true
+    if (!this.#leftBehind.isEmpty) return true
     for (const file of this.#files) if (file.hasDue) return true
     return false
   }
@@ -250,7 +223,7 @@ export class Spool {
   }
 
   #hasRoomFor({ byteLength }: Uint8Array): boolean {
-    let bytes = this.#foreignBytes + byteLength
+    let bytes = this.#leftBehind.foreignBytes + byteLength
     for (const file of this.#files) bytes += file.bytes
     return bytes <= this.#maxBytes
   }
@@ -260,7 +233,7 @@ export class Spool {
     if (!this.#hasRoomFor(lines)) return null
     try {
       appendFileSync(path, lines, { mode: 0o600 })
-      this.#foreignBytes += lines.byteLength
+      this.#leftBehind.foreignBytes += lines.byteLength
       return path
     } catch (error) {
       this.#logger.warn(`${path} cannot be written: ${error}`)
@@ -341,28 +314,8 @@ export class Spool {
 
   /** Looks for what the dead left behind, and shows the others that this process lives. */
   async #scan(): Promise<void> {
-    let foreignBytes = 0
-    const leftBehind = new Map<string, number>()
-    try {
-      const own = new Set([...this.#files].map((file) => basename(file.path)))
-      for (const name of await readdir(this.#directory)) {
-        const owner = ownerOf(name)
-        if ((owner === undefined && !isSetAside(name)) || own.has(name)) continue
-        const file = await stat(join(this.#directory, name)).catch(() => null)
-        if (this.#closed) return
-        // Gone: another process has adopted or delivered it.
-        if (!file?.isFile()) continue
-        foreignBytes += file.size
-        if (owner === undefined || !isLeftBehind(owner, file.mtimeMs)) continue
-        if (leftBehind.size < MAX_LEFT_BEHIND) leftBehind.set(name, file.size)
-      }
-    } catch (error) {
-      diag.warn(`agentic-hooks: ${this.#directory} cannot be read: ${error}`)
-    }
-    this.#leftBehind.clear()
-    for (const [name, size] of leftBehind) this.#leftBehind.set(name, size)
-    this.#foreignBytes = foreignBytes
-    this.#showLife()
+    await this.#leftBehind.look(new Set([...this.#files].map((file) => basename(file.path))))
+    if (!this.#closed) this.#showLife()
   }
 
   #showLife(): void {
@@ -378,38 +331,16 @@ export class Spool {
 
   /** Takes over one of the files that were left behind. False when there is none left. */
   #adoptNext(): boolean {
-    for (const [name, size] of this.#leftBehind) {
-      this.#leftBehind.delete(name)
-      this.#foreignBytes -= size
-      if (this.#adopt(name)) return true
-    }
-    return false
-  }
-
-  /** False when another process has it, or it cannot be read. */
-  #adopt(name: string): boolean {
-    const path = join(this.#directory, name)
+    const path = this.#newPath()
+    if (!this.#leftBehind.take(path)) return false
     try {
-      const found: Stats | undefined = statSync(path, { throwIfNoEntry: false })
-      if (!found?.isFile() || !isLeftBehind(ownerOf(name), found.mtimeMs)) return false
-      accessSync(path, constants.R_OK)
-      const newPath = this.#newPath()
-      renameSync(path, newPath)
-      const file = new SpoolFile(newPath, { adopted: true })
+      const file = new SpoolFile(path, { adopted: true })
       if (file.isDone) file.remove()
       else this.#files.add(file)
-      return true
     } catch (error) {
-      this.#warnUnadoptable(name, error)
-      return false
+      this.#logger.warn(`${path} is left where it is: ${error}`)
     }
-  }
-
-  /** Once for each file, as it is looked at again every minute. */
-  #warnUnadoptable(name: string, error: unknown): void {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || this.#unadoptable.has(name)) return
-    if (this.#unadoptable.size < MAX_LEFT_BEHIND) this.#unadoptable.add(name)
-    this.#logger.warn(`${join(this.#directory, name)} is left where it is: ${error}`)
+    return true
   }
 }
 
@@ -420,11 +351,4 @@ function isEmpty(bytes: Buffer): boolean {
 
 function lineOf(record: HookLogRecord): Buffer {
   return sealLine(encodeLines([toEventRecord(record)]))
-}
-
-function isLeftBehind(owner: Owner | null | undefined, modifiedMillis: number): boolean {
-  if (owner === undefined) return false
-  if (owner === null) return true
-  const state = stateOf(owner)
-  return state === 'dead' || (state === 'unknown' && Date.now() - modifiedMillis > UNTOUCHED_MILLIS)
 }
