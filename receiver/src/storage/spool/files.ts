@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { basename, join } from 'node:path'
-import { type EventBatch, type EventRecord, encodeLines, jsonBytes, parseJson } from '@agentic-hooks/events'
+import type { EventBatch, EventRecord } from '@agentic-hooks/events'
 import {
   FILE_MODE,
   FileLock,
@@ -12,14 +12,13 @@ import {
   type Place,
   PROBE_BYTES,
   probeDisk,
-  readRange,
   readWhole,
   syncDirectory,
   UnavailableError,
   writeAll,
 } from '@agentic-hooks/exporter-jsonl'
 import { decodeFrames, encodeFrame, eventsIn, type Frames, MARKER_BYTES } from './frames.ts'
-import { isReadByRestore, REASON_ATTRIBUTE, REJECTED_FILE, takeRejected } from './rejected.ts'
+import { RejectedEvents, type TakenRejected } from './rejected.ts'
 
 /** Batches synced together; what is larger goes alone. */
 const MAX_SEGMENT_BYTES = 2 ** 20
@@ -40,7 +39,6 @@ const DAMAGED = '.damaged'
 const UNFINISHED = '.tmp'
 /** Asks the receiver that runs to restore what was set aside. */
 const REQUEST_FILE = 'restore.request'
-const NEWLINE = 10
 /** Room kept for a lock: where the spool has filled the disk, only a receiver that starts can drain it. */
 const RESERVE_BYTES = 16 * 1024
 
@@ -66,13 +64,9 @@ export interface SpoolFilesOptions {
 }
 
 /** What was brought back. */
-export interface Restored {
+export interface Restored extends TakenRejected {
   /** Files that were damaged; what is still damaged in them is set aside again. */
   readonly files: number
-  /** Rejected events. */
-  readonly events: number
-  /** Lines of rejected events that cannot be read; they are kept. */
-  readonly unreadableLines: number
 }
 
 /**
@@ -89,18 +83,20 @@ export class SpoolFiles {
   readonly #marker = randomBytes(MARKER_BYTES)
   #lock: FileLock | null = null
   #bytes = 0
-  #setAsideBytes = 0
+  #damagedBytes = 0
   #nextSequence = 1
   /** Size of the last write, where it failed. */
   #failedBytes = 0
-  /** Resolves when nothing is being set aside or restored. */
-  #setAsideIsFree: Promise<unknown> = Promise.resolve()
+  readonly #rejected: RejectedEvents
+  /** Resolves when nothing is being restored. */
+  #restored: Promise<unknown> = Promise.resolve()
 
   /** @param onSegment called with each new or restored segment once it is durable */
   constructor(options: SpoolFilesOptions, onSegment: (segment: Segment) => void) {
     this.#options = options
     this.#fileSystem = options.fileSystem
     this.#onSegment = onSegment
+    this.#rejected = new RejectedEvents(options.fileSystem, options.directory)
     this.#commits = new GroupCommit({
       maxGroupBytes: MAX_SEGMENT_BYTES,
       maxQueuedBytes: MAX_QUEUED_BYTES,
@@ -114,12 +110,12 @@ export class SpoolFiles {
 
   /** What the directory takes of the disk. */
   get bytes(): number {
-    return this.#bytes
+    return this.#bytes + this.#rejected.bytes
   }
 
   /** Of these, what waits for somebody to restore it. */
   get setAsideBytes(): number {
-    return this.#setAsideBytes
+    return this.#damagedBytes + this.#rejected.bytes
   }
 
   /**
@@ -179,36 +175,26 @@ export class SpoolFiles {
   async keepDamaged(segment: Segment): Promise<string> {
     const path = `${segment.path}${DAMAGED}`
     await this.#fileSystem.rename(segment.path, path)
-    this.#setAsideBytes += segment.bytes
+    this.#damagedBytes += segment.bytes
     return path
   }
 
   /** Keeps what will never be stored as JSON lines; resolves once they are durable. */
   setAside(events: readonly EventRecord[], reason: string): Promise<string> {
-    return this.#inTurn(async () => {
-      const path = join(this.#options.directory, REJECTED_FILE)
-      const written = await this.#appendLines(
-        path,
-        encodeLines(events.map((event) => withReason(event, reason))),
-      )
-      this.#bytes += written
-      this.#setAsideBytes += written
-      return path
-    })
+    return this.#rejected.add(events, reason)
   }
 
   /** Makes segments again of all that was set aside. What is interrupted is done again, and the ids of events tell. */
   restore(): Promise<Restored> {
-    return this.#inTurn(async () => {
+    const restored = this.#restored.then(async () => {
       const files = await this.#restoreDamaged()
-      const { fileSystem, directory } = this.#options
-      const rejected = await takeRejected(fileSystem, directory, async (batch) => {
+      const rejected = await this.#rejected.take(async (batch) => {
         await this.#commits.add(encodeFrame(batch, this.#marker))
       })
-      this.#bytes -= rejected.bytes
-      this.#setAsideBytes -= rejected.bytes
-      return { files, events: rejected.events, unreadableLines: rejected.unreadableLines }
+      return { files, ...rejected }
     })
+    this.#restored = restored.catch(() => {})
+    return restored
   }
 
   /** For a process that does not have the directory's lock: asks the one that has it. */
@@ -231,7 +217,8 @@ export class SpoolFiles {
   }
 
   async close(): Promise<void> {
-    await this.#setAsideIsFree
+    await this.#restored
+    await this.#rejected.idle()
     await this.#commits.idle()
     const lock = this.#lock
     this.#lock = null
@@ -254,10 +241,10 @@ export class SpoolFiles {
         await this.#fileSystem.unlink(path)
         return null
       }
-      const isRejected = isReadByRestore(name)
-      const bytes = isRejected ? stat.size : onDisk(stat.size)
+      if (this.#rejected.found(name, stat.size)) return null
+      const bytes = onDisk(stat.size)
       this.#bytes += bytes
-      if (damaged || isRejected) this.#setAsideBytes += bytes
+      if (damaged) this.#damagedBytes += bytes
       if (!sequence || damaged) return null
       const writtenAtMillis = stat.mtimeMs
       return { path, sequence: Number(sequence), events: Number(events), bytes, writtenAtMillis, offsets: [] }
@@ -280,7 +267,7 @@ export class SpoolFiles {
       const bytes = onDisk(size)
       const restored = path.slice(0, -DAMAGED.length)
       await this.#fileSystem.rename(path, restored)
-      this.#setAsideBytes -= bytes
+      this.#damagedBytes -= bytes
       this.#onSegment({
         path: restored,
         sequence: Number(sequence),
@@ -292,33 +279,6 @@ export class SpoolFiles {
       files++
     }
     return files
-  }
-
-  /** Whole lines or none: half a line would spoil the one behind it. Returns how many bytes were written. */
-  async #appendLines(path: string, lines: Buffer): Promise<number> {
-    const file = await this.#fileSystem.open(path, 'a+', FILE_MODE)
-    try {
-      const { size } = await file.stat()
-      const last = size > 0 ? (await readRange(file, size - 1, size))[0] : NEWLINE
-      const bytes = last === NEWLINE ? [lines] : [Buffer.of(NEWLINE), lines]
-      try {
-        await writeAll(file, bytes)
-        await file.datasync()
-      } catch (error) {
-        await file.truncate(size).catch(() => {})
-        throw error
-      }
-      await syncDirectory(this.#fileSystem, this.#options.directory)
-      return bytes.reduce((sum, { byteLength }) => sum + byteLength, 0)
-    } finally {
-      await file.close()
-    }
-  }
-
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const done = this.#setAsideIsFree.then(act)
-    this.#setAsideIsFree = done.catch(() => {})
-    return done
   }
 
   async #acquireLock(): Promise<FileLock> {
@@ -349,13 +309,13 @@ export class SpoolFiles {
   }
 
   get #isFull(): boolean {
-    return this.#bytes + this.#commits.queuedBytes >= this.#options.maxBytes
+    return this.bytes + this.#commits.queuedBytes >= this.#options.maxBytes
   }
 
   #fullError(): UnavailableError {
     const { directory, maxBytes } = this.#options
     return new UnavailableError(
-      `the spool ${directory} is full: ${this.#bytes} bytes, maxBytes is ${maxBytes}`,
+      `the spool ${directory} is full: ${this.bytes} bytes, maxBytes is ${maxBytes}`,
     )
   }
 
@@ -410,9 +370,4 @@ function ignoreMissing(error: unknown): void {
 
 function onDisk(bytes: number): number {
   return Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES
-}
-
-function withReason(event: EventRecord, reason: string): EventRecord {
-  const attributes = event.attributes ? parseJson(Buffer.from(event.attributes).toString()) : {}
-  return { ...event, attributes: jsonBytes({ ...(attributes as object), [REASON_ATTRIBUTE]: reason }) }
 }
