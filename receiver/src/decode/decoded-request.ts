@@ -5,7 +5,7 @@ import type { Budget } from './budget.ts'
 export interface RequestBody {
   readonly chunks: readonly Uint8Array[]
   readonly byteLength: number
-  /** Gives the memory back; the pieces are empty then. Of a large body only. */
+  /** Gives the memory of a large body back; a decoder that has a copy need not wait for its end. */
   release?(): void
 }
 
@@ -24,7 +24,7 @@ export type Decoding = Generator<undefined, DecodedRequest, undefined>
 
 /**
  * Begins to decode a body. A decoder tells the budget what the request becomes, as it goes, and lets the budget's
- * errors end the decoding; it yields so often that others can be served between, a short request never.
+ * errors end the decoding; it yields so often that others can be served between, a short request never. Between two
  * @throws UndecodableError from `next()`, as anything else that is said of the request
  */
 export type Decode = (body: RequestBody, receivedAtMicros: number, budget: Budget) => Decoding

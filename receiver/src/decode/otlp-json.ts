@@ -89,7 +89,7 @@ class RequestReader implements LogRecordSource {
 
   constructor(memory: DecoderMemory, body: Uint8Array, receivedAtMicros: Micros, budget: Budget) {
     const { byteLength } = body
-    const hash = new RequestHash({ chunks: [body], byteLength })
+    const hash = new RequestHash(() => body)
     this.#budget = budget
     this.#json = new JsonWriter(memory, memory.free, byteLength, budget)
     this.#assembler = new EventAssembler(this, this.#json, { hash, receivedAtMicros, budget })

@@ -39,8 +39,10 @@ export function* readOtlpProtobuf(body: RequestBody, receivedAtMicros: Micros, b
   const memory = DecoderMemory.take(body.byteLength)
   try {
     const end = yield* memory.load(body, budget)
-    const hash = new RequestHash(body)
-    const json = new JsonWriter(memory, end, body.byteLength, budget)
+    const { byteLength } = body
+    body.release?.()
+    const hash = new RequestHash(() => memory.bytes.subarray(memory.free, end))
+    const json = new JsonWriter(memory, end, byteLength, budget)
     return yield* new RequestReader(memory, json, { hash, receivedAtMicros, budget }).read()
   } finally {
     DecoderMemory.giveBack(memory)

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { uuidFromRequest } from '@agentic-hooks/events'
-import type { RequestBody } from './decoded-request.ts'
 
 /** Takes some milliseconds. */
 const STEP_BYTES = 2 ** 21
@@ -11,13 +10,14 @@ const DIGITS = Buffer.from('0123456789abcdef')
 
 /** The hash of a body, which is computed once it is asked for. */
 export class RequestHash {
-  readonly #chunks: readonly Uint8Array[]
+  readonly #bytes: () => Uint8Array
   #digest: Uint8Array | null = null
   /** The id of the record that was asked for last. */
   readonly #id = Buffer.alloc(36)
 
-  constructor({ chunks }: RequestBody) {
-    this.#chunks = chunks
+  /** @param bytes where the body is when it is asked for */
+  constructor(bytes: () => Uint8Array) {
+    this.#bytes = bytes
   }
 
   get isKnown(): boolean {
@@ -40,16 +40,10 @@ export class RequestHash {
   /** Computes it in steps. */
   *compute(): Generator<undefined, void, undefined> {
     const hash = createHash('sha256')
-    let bytes = 0
-    for (const chunk of this.#chunks) {
-      for (let start = 0; start < chunk.byteLength; start += STEP_BYTES) {
-        const step = chunk.subarray(start, start + STEP_BYTES)
-        hash.update(step)
-        bytes += step.byteLength
-        if (bytes < STEP_BYTES) continue
-        bytes = 0
-        yield
-      }
+    const bytes = this.#bytes()
+    for (let start = 0; start < bytes.byteLength; start += STEP_BYTES) {
+      if (start > 0) yield
+      hash.update(bytes.subarray(start, start + STEP_BYTES))
     }
     this.#digest = hash.digest()
     this.#id.write(uuidFromRequest(this.#digest, 0))

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import zlib from 'node:zlib'
-import { BodyBlocks } from '../body-blocks.ts'
 import { type RequestBody, UndecodableError } from '../decode/decoded-request.ts'
 import { joined, joinedForNow } from '../decode/joined.ts'
 import { BodyTooLargeError, ClientGoneError, UnsupportedMediaError } from '../errors.ts'
+import { LargeBody } from '../large-body.ts'
 import type { Ticket } from './admission.ts'
 
 /**
@@ -26,11 +26,11 @@ export function readBody(
     const chunks: Buffer[] = []
     let byteLength = 0
     /** Once it is large. */
-    let blocks: BodyBlocks | null = null
+    let large: LargeBody | null = null
     const fail = (error: unknown) => {
       request.off('data', take)
       chunks.length = 0
-      blocks?.release()
+      large?.release()
       reject(error)
     }
     const take = (chunk: Buffer) => {
@@ -38,11 +38,11 @@ export function readBody(
       try {
         if (byteLength > maxBodyBytes) throw new BodyTooLargeError(maxBodyBytes)
         ticket.grow(chunk.byteLength)
-        if (blocks === null) chunks.push(chunk)
-        else blocks.append(chunk)
-        if (blocks === null && byteLength > LARGE_BYTES) {
-          blocks = new BodyBlocks()
-          for (const earlier of chunks.splice(0)) blocks.append(earlier)
+        if (large === null) chunks.push(chunk)
+        else large.append(chunk)
+        if (large === null && byteLength > LARGE_BYTES) {
+          large = new LargeBody(maxBodyBytes)
+          for (const earlier of chunks.splice(0)) large.append(earlier)
         }
       } catch (error) {
         fail(error)
@@ -54,7 +54,7 @@ export function readBody(
     request.on('error', () => fail(new ClientGoneError()))
     request.on('end', () => {
       ticket.signal.removeEventListener('abort', abort)
-      resolve(blocks?.end() ?? { chunks, byteLength })
+      resolve(large ?? { chunks, byteLength })
     })
   })
 }
@@ -117,11 +117,11 @@ export async function decompressLarge(
   maxBodyBytes: number,
 ): Promise<RequestBody> {
   if (coding === 'identity') return sent
-  const blocks = new BodyBlocks()
+  const large = new LargeBody(maxBodyBytes)
   const take = (chunk: Buffer) => {
-    if (blocks.byteLength + chunk.byteLength > maxBodyBytes) throw new BodyTooLargeError(maxBodyBytes)
+    if (large.byteLength + chunk.byteLength > maxBodyBytes) throw new BodyTooLargeError(maxBodyBytes)
     ticket.grow(chunk.byteLength)
-    blocks.append(chunk)
+    large.append(chunk)
   }
   try {
     let rest = joined(sent)
@@ -129,9 +129,9 @@ export async function decompressLarge(
       if (frames === MAX_ZSTD_FRAMES) throw undecodable(coding, TOO_MANY_FRAMES)
       rest = rest.subarray(await inflate(rest, coding, take))
     }
-    return blocks.end()
+    return large
   } catch (error) {
-    blocks.release()
+    large.release()
     throw error
   }
 }
