@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { RequestTooLargeError } from '../src/decode/decoded-request.ts'
 import { ClientGoneError, UnavailableError } from '../src/errors.ts'
 import { Admission } from '../src/ingest/admission.ts'
 
@@ -38,6 +39,51 @@ describe('Admission', () => {
     expect(large.signal.reason).toBeInstanceOf(UnavailableError)
     expect([small, stored, newcomer].map(({ signal }) => signal.aborted)).toEqual([false, false, false])
     expect(admission.bytesInFlight).toBe(800)
+  })
+
+  it('refuses for good what could not be taken even if there were nothing else', () => {
+    const ticket = new Admission(1000).enter()
+    ticket.grow(900)
+    expect(() => ticket.grow(101)).toThrow(RequestTooLargeError)
+  })
+
+  it('lets a large body that is still arriving make way for one that is being decoded', () => {
+    const admission = new Admission(10 * 2 ** 20)
+    const [small, large, decoding] = [admission.enter(), admission.enter(), admission.enter()]
+    decoding.grow(5 * 2 ** 20)
+    decoding.decode()
+    small.grow(1000)
+    large.grow(4 * 2 ** 20)
+    decoding.grow(2 * 2 ** 20)
+    expect([small, large].map(({ signal }) => signal.aborted)).toEqual([false, true])
+  })
+
+  it('lets what is being decoded make way for a smaller request where nothing is arriving', () => {
+    const admission = new Admission(1000)
+    const [decoding, newcomer] = [admission.enter(), admission.enter()]
+    decoding.decode()
+    decoding.grow(950)
+    newcomer.grow(100)
+    expect(decoding.signal.reason).toBeInstanceOf(UnavailableError)
+  })
+
+  it('has decoding wait for room while others are stored, and only then', async () => {
+    const admission = new Admission(1000)
+    await admission.room()
+    const [stored, decoding] = [admission.enter(), admission.enter()]
+    decoding.decode()
+    decoding.grow(300)
+    stored.arrived(600)
+    let hasRoom = false
+    const room = admission.room().then(() => {
+      hasRoom = true
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(hasRoom).toBe(false)
+    stored.leave()
+    await room
+    decoding.grow(600)
+    await admission.room()
   })
 
   it('does not trade a body for a larger one', () => {

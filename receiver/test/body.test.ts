@@ -2,8 +2,16 @@ import type { IncomingMessage } from 'node:http'
 import zlib from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { UndecodableError } from '../src/decode/decoded-request.ts'
+import { joined } from '../src/decode/joined.ts'
 import { BodyTooLargeError, UnsupportedMediaError } from '../src/errors.ts'
-import { type Coding, contentCoding, decompress } from '../src/ingest/body.ts'
+import { Admission } from '../src/ingest/admission.ts'
+import {
+  type Coding,
+  contentCoding,
+  decompress,
+  decompressLarge,
+  decompressSmall,
+} from '../src/ingest/body.ts'
 
 const LIMIT = 1_000_000
 const body = Buffer.from('{"a":1}'.repeat(1000))
@@ -53,6 +61,62 @@ describe('decompress', () => {
     const params = { [zlib.constants.ZSTD_c_windowLog]: 27, [zlib.constants.ZSTD_c_contentSizeFlag]: 0 }
     const wide = zlib.zstdCompressSync(Buffer.alloc(20_000_000), { params, pledgedSrcSize: undefined })
     expect(() => decompress(wide, 'zstd', 64 * LIMIT)).toThrow(UndecodableError)
+  })
+})
+
+describe('decompressSmall', () => {
+  const sent = (body: Buffer) => ({ chunks: [body], byteLength: body.byteLength })
+
+  it.each(CODINGS)('leaves what %s makes larger than 1 MiB alone', (coding, compress) => {
+    expect(decompressSmall(sent(compress(Buffer.alloc(2 ** 20))), coding, 64 * LIMIT)?.byteLength).toBe(
+      2 ** 20,
+    )
+    expect(decompressSmall(sent(compress(Buffer.alloc(2 ** 20 + 1))), coding, 64 * LIMIT)).toBeNull()
+  })
+
+  it('refuses what is larger than a limit below that', () => {
+    const bomb = zlib.gzipSync(Buffer.alloc(5_000))
+    expect(() => decompressSmall(sent(bomb), 'gzip', 4_999)).toThrow(BodyTooLargeError)
+  })
+})
+
+describe('decompressLarge', () => {
+  const large = (body: Buffer, coding: Coding, maxBytes = 2 * LIMIT, maxBytesInFlight = 8 * LIMIT) => {
+    const ticket = new Admission(maxBytesInFlight).enter()
+    return decompressLarge({ chunks: [body], byteLength: body.byteLength }, coding, ticket, maxBytes)
+  }
+
+  it.each(CODINGS)('undoes %s', async (coding, compress) => {
+    const plain = Buffer.from('0123456789'.repeat(LIMIT / 10))
+    const body = await large(compress(plain), coding)
+    expect(joined(body).equals(plain)).toBe(true)
+    expect(body.byteLength).toBe(LIMIT)
+    body.release!()
+    expect(body.byteLength).toBe(0)
+  })
+
+  it.each(CODINGS)('takes %s of exactly the limit and not a byte more', async (coding, compress) => {
+    expect((await large(compress(Buffer.alloc(2 * LIMIT)), coding)).byteLength).toBe(2 * LIMIT)
+    await expect(large(compress(Buffer.alloc(2 * LIMIT + 1)), coding)).rejects.toThrow(BodyTooLargeError)
+  })
+
+  it.each(CODINGS)('refuses %s that is cut, or something else', async (coding, compress) => {
+    const compressed = compress(Buffer.alloc(LIMIT))
+    await expect(large(compressed.subarray(0, -1), coding)).rejects.toThrow(UndecodableError)
+    await expect(large(Buffer.from('something else'), coding)).rejects.toThrow(UndecodableError)
+  })
+
+  it.each(CODINGS)('stops %s when there is no memory for it', async (coding, compress) => {
+    await expect(large(compress(Buffer.alloc(LIMIT)), coding, LIMIT, LIMIT / 2)).rejects.toThrow(
+      'MAX_BYTES_IN_FLIGHT',
+    )
+  })
+
+  it('joins the frames of zstd, but not countless ones', async () => {
+    const frame = zlib.zstdCompressSync(Buffer.alloc(LIMIT / 2))
+    expect((await large(Buffer.concat([frame, frame]), 'zstd')).byteLength).toBe(LIMIT)
+    const empty = zlib.zstdCompressSync(Buffer.alloc(0))
+    await expect(large(Buffer.concat(Array(100).fill(empty)), 'zstd')).rejects.toThrow('frames')
   })
 })
 

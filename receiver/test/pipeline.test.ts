@@ -43,6 +43,21 @@ describe('Pipeline', () => {
     expect(await stored).toEqual({ stored: 3, duplicates: 0, rejected: [] })
   })
 
+  it('stores a large batch in parts, whose results it adds up', async () => {
+    const [first, second] = [new SinkExporter('first'), new SinkExporter('second')]
+    const { admission, pipeline } = setUp([first, second])
+    const large = batchOf(sampleRecords(12_000))
+    const refused = large.events[11_000]!.eventId
+    first.reject(({ eventId }) => (eventId === refused ? 'too strange' : null))
+    expect(await pipeline.store(large, admission.enter())).toEqual({
+      stored: 11_999,
+      duplicates: 0,
+      rejected: [{ eventId: refused, reason: 'too strange' }],
+    })
+    expect(first.calls.length).toBeGreaterThan(2)
+    expect(second.records).toHaveLength(12_000)
+  })
+
   it('tries a failing exporter again, and only that one', async () => {
     const [well, ill] = [new SinkExporter('well'), new SinkExporter('ill')]
     const { pipeline, batch, ticket } = setUp([well, ill])
