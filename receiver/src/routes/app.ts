@@ -97,7 +97,7 @@ function handlerOf(app: Express): Handler {
   return (request, response) =>
     new Promise((_resolve, reject) => {
       app(request as express.Request, response as express.Response, (error: unknown) =>
-        reject(error ?? new NotFoundError(`there is no ${request.url} here; ${WHERE_EVENTS_GO}`)),
+        reject(error ?? new NotFoundError(`there is no ${pathOf(request)} here; ${WHERE_EVENTS_GO}`)),
       )
     })
 }
@@ -147,13 +147,18 @@ function requireToken(authenticator: Authenticator): RequestHandler {
 
 function answerFailure(log: Logger) {
   return (request: IncomingMessage, response: ServerResponse, error: unknown): void => {
-    const { url = '' } = request
+    const path = pathOf(request)
     const failure = toFailure(error)
-    if (failure.status === 500) log.error({ err: error, url }, 'request failed')
-    const answers = answersFor(url, mediaType(request))
+    if (failure.status === 500) log.error({ err: error, path }, 'request failed')
+    const answers = answersFor(path, mediaType(request))
     const { contentType } = answers
     answer(request, response, failure.status, contentType, answers.encodeFailure(failure), failure.headers)
   }
+}
+
+/** Without the query, which may hold what must not be logged. */
+function pathOf({ url = '' }: IncomingMessage): string {
+  return url.split('?', 1)[0]!
 }
 
 /** Other signals' paths (/v1/traces, /v1/metrics) are answered as OTLP wants it. */
