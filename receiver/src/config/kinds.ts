@@ -22,14 +22,6 @@ export function oneOf<const T extends string>(values: readonly T[]): Kind<T> {
   }
 }
 
-export function list(placeholder: string): Kind<readonly string[]> {
-  return {
-    placeholder,
-    allowed: 'a list separated by commas, of at least one item',
-    parse: (value) => nonEmpty(splitList(value)),
-  }
-}
-
 export const TOKEN = /^[!#-&(-~]+$/
 export const TOKEN_RULE = 'visible ASCII characters without blanks and quotes'
 

@@ -28,7 +28,7 @@ export interface DecodeLimits {
   readonly maxJsonValues: number
 }
 
-const DEFAULT_LIMITS: DecodeLimits = {
+export const DEFAULT_LIMITS: DecodeLimits = {
   maxRecords: 200_000,
   minEventBytes: 64,
   maxEventBytes: 2 ** 24,
