@@ -27,7 +27,7 @@ import { RequestTooLargeError, UndecodableError } from './decode/decoded-request
  */
 
 /** A request that is answered with `status`. */
-export class RequestError extends Error {
+class RequestError extends Error {
   override readonly name: string = 'RequestError'
   readonly status: number
   readonly headers: OutgoingHttpHeaders

@@ -1,8 +1,16 @@
 import type { EventRecord } from '../batch.ts'
 import { Attribute } from '../conventions.ts'
 import { type FieldError, InvalidEventError } from '../errors.ts'
-import { type EventData, type HookEvent, MAX_NAME_LENGTH, MAX_TIMESTAMP_MICROS } from '../event.ts'
-import { describeJson, isJsonObject, jsonBytes, storableText } from './json.ts'
+import { type HookEvent, MAX_NAME_LENGTH, MAX_TIMESTAMP_MICROS } from '../event.ts'
+import {
+  describeJson,
+  encodeJson,
+  encodeJsonString,
+  isJsonObject,
+  JsonPayload,
+  jsonBytes,
+  storableText,
+} from './json.ts'
 import { type Micros, nowMicros, parseTimestamp } from './time.ts'
 import { toUuid, uuidv7Millis } from './uuid.ts'
 
@@ -16,39 +24,34 @@ import { toUuid, uuidv7Millis } from './uuid.ts'
 export function decodeEvent(value: unknown, path = '', receivedAtMicros: Micros = nowMicros()): EventRecord {
   if (!isJsonObject(value))
     throw new InvalidEventError([{ path: path.slice(0, -1), message: 'must be a JSON object' }])
-  const fields = new Fields(value, path)
-  const eventType = fields.name('event_type', { required: true })
-  const sessionId = fields.name('session_id', { required: true, mayBeEmpty: true })
-  const givenId = fields.text('event_id')
+  const fields = new Fields(path)
+  const eventType = fields.requiredName('event_type', value.event_type)
+  if (eventType === '') fields.wrong('event_type', 'is required')
+  const sessionId = fields.requiredName('session_id', value.session_id)
+  const givenId = fields.text('event_id', value.event_id)
   const id = toUuid(givenId)
   const timestampMicros =
-    fields.timestamp('timestamp') ??
+    fields.timestamp('timestamp', value.timestamp) ??
     (givenId ? timeOfId(id.eventId, receivedAtMicros) : null) ??
     receivedAtMicros
-  const attributes = fields.object('attributes')
-  const resource = fields.object('resource')
-  const scope = fields.object('scope')
+  const attributes = fields.payload('attributes', value.attributes, id.original)
+  const resource = fields.payload('resource', value.resource)
+  const scope = fields.payload('scope', value.scope)
   const record: EventRecord = {
     eventId: id.eventId,
-    eventType: eventType ?? '',
-    sessionId: sessionId ?? '',
-    workflowId: fields.name('workflow_id'),
-    phaseId: fields.name('phase_id'),
-    milestoneId: fields.name('milestone_id'),
-    data: jsonBytes(fields.object('data') ?? {}),
+    eventType,
+    sessionId,
+    workflowId: fields.name('workflow_id', value.workflow_id),
+    phaseId: fields.name('phase_id', value.phase_id),
+    milestoneId: fields.name('milestone_id', value.milestone_id),
+    data: fields.payload('data', value.data) ?? jsonBytes({}),
     timestampMicros,
     observedAtMicros: null,
-    severity: fields.severity('severity'),
-    traceId: fields.hex('trace_id', 32),
-    spanId: fields.hex('span_id', 16),
-    attributes:
-      id.original === null
-        ? attributes && jsonBytes(attributes)
-        : jsonBytes({ ...attributes, [Attribute.EventId]: id.original }),
-    origin:
-      resource || scope
-        ? { resource: resource && jsonBytes(resource), scope: scope && jsonBytes(scope) }
-        : null,
+    severity: fields.severity('severity', value.severity),
+    traceId: fields.hex('trace_id', value.trace_id, 32),
+    spanId: fields.hex('span_id', value.span_id, 16),
+    attributes,
+    origin: resource || scope ? { resource, scope } : null,
   }
   fields.throwIfWrong()
   return record
@@ -93,69 +96,80 @@ export function timeOfId(eventId: string, receivedAtMicros: Micros = nowMicros()
   return micros >= EARLIEST_ID_MICROS && micros <= latestMicros ? micros : null
 }
 
-/** Reads the members of one object and remembers each that is wrong. */
+/** Reads the members of one object, one after the other, and remembers each that is wrong. */
 class Fields {
-  readonly #value: EventData
   readonly #path: string
-  readonly #errors: FieldError[] = []
+  #errors: FieldError[] | null = null
 
-  constructor(value: EventData, path: string) {
-    this.#value = value
+  constructor(path: string) {
     this.#path = path
   }
 
-  text(key: string): string | null {
-    const value = this.#value[key] ?? null
-    if (value === null || typeof value === 'string') return value
-    return this.#wrong(key, `must be a string, not ${describeJson(value)}`)
+  text(key: string, value: unknown): string | null {
+    if (typeof value === 'string') return value
+    if (value === null || value === undefined) return null
+    return this.wrong(key, `must be a string, not ${describeJson(value)}`)
   }
 
-  name(key: string, { required = false, mayBeEmpty = false } = {}): string | null {
-    const value = this.#value[key] ?? null
-    if (required && (value === null || (value === '' && !mayBeEmpty))) return this.#wrong(key, 'is required')
-    const text = this.text(key)
+  name(key: string, value: unknown): string | null {
+    const text = this.text(key, value)
     if (text === null || text.length <= MAX_NAME_LENGTH) return text && storableText(text)
-    return this.#wrong(key, `is ${text.length} characters long; at most ${MAX_NAME_LENGTH} can be stored`)
+    return this.wrong(key, `is ${text.length} characters long; at most ${MAX_NAME_LENGTH} can be stored`)
   }
 
-  object(key: string): EventData | null {
-    const value = this.#value[key] ?? null
-    if (value === null || isJsonObject(value)) return value
-    return this.#wrong(key, `must be an object, not ${describeJson(value)}`)
+  /** `?` for one that is wrong. */
+  requiredName(key: string, value: unknown): string {
+    if (value !== null && value !== undefined) return this.name(key, value) ?? '?'
+    this.wrong(key, 'is required')
+    return '?'
   }
 
-  severity(key: string): number | null {
-    const value = this.#value[key] ?? null
-    if (value === null || value === 0) return null
+  /** @param originalId to be one of its members */
+  payload(key: string, value: unknown, originalId: string | null = null): Uint8Array | null {
+    if (value === null || value === undefined) return originalId === null ? null : withId('{}', originalId)
+    if (originalId !== null && isJsonObject(value)) return withId(encodeJson(value), originalId)
+    if (value instanceof JsonPayload) return value.bytes
+    if (isJsonObject(value)) return jsonBytes(value)
+    return this.wrong(key, `must be an object, not ${describeJson(value)}`)
+  }
+
+  severity(key: string, value: unknown): number | null {
+    if (value === null || value === undefined || value === 0) return null
     if (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 24) return Number(value)
-    return this.#wrong(key, 'must be an OpenTelemetry severity number, an integer from 1 to 24')
+    return this.wrong(key, 'must be an OpenTelemetry severity number, an integer from 1 to 24')
   }
 
-  hex(key: string, digits: number): string | null {
-    const text = this.text(key)
+  hex(key: string, value: unknown, digits: number): string | null {
+    const text = this.text(key, value)
     if (!text) return null
     if (text.length === digits && /^[0-9a-f]+$/i.test(text)) return text.toLowerCase()
-    return this.#wrong(key, `must be ${digits} hexadecimal digits`)
+    return this.wrong(key, `must be ${digits} hexadecimal digits`)
   }
 
-  timestamp(key: string): Micros | null {
-    const value = this.#value[key] ?? null
-    if (value === null) return null
+  timestamp(key: string, value: unknown): Micros | null {
+    if (value === null || value === undefined) return null
     const micros = toMicros(value)
     if (micros === null)
-      return this.#wrong(key, 'must be an ISO 8601 time such as 2026-11-22T15:36:00.123456Z')
+      return this.wrong(key, 'must be an ISO 8601 time such as 2026-11-22T15:36:00.123456Z')
     if (micros >= 0 && micros <= MAX_TIMESTAMP_MICROS) return micros || null
-    return this.#wrong(key, 'must be from 1970 to 2255-06-05')
+    return this.wrong(key, 'must be from 1970 to 2255-06-05')
   }
 
   throwIfWrong(): void {
-    if (this.#errors.length) throw new InvalidEventError(this.#errors)
+    if (this.#errors) throw new InvalidEventError(this.#errors)
   }
 
-  #wrong(key: string, message: string): null {
+  wrong(key: string, message: string): null {
+    this.#errors ??= []
     this.#errors.push({ path: this.#path + key, message })
     return null
   }
+}
+
+/** An object with one more member; of two with one key the last counts. */
+function withId(json: string, id: string): Uint8Array {
+  const comma = json === '{}' ? '' : ','
+  return Buffer.from(`${json.slice(0, -1)}${comma}"${Attribute.EventId}":${encodeJsonString(id)}}`)
 }
 
 function toMicros(value: unknown): Micros | null {

@@ -1,5 +1,5 @@
 import type { EventData } from '../event.ts'
-import { withEscapedKeys } from './escaped-keys.ts'
+import { JsonParser } from './json-parser.ts'
 
 /** Deepest nesting of a payload that is stored; what lies deeper is replaced by {@link TOO_DEEP}. */
 export const MAX_JSON_DEPTH = 1024
@@ -7,12 +7,13 @@ export const MAX_JSON_DEPTH = 1024
 /** Stands in a stored payload where something nested deeper than {@link MAX_JSON_DEPTH} was. */
 export const TOO_DEEP = '[nested too deep]'
 
-/** What text cannot hold in every store: NUL, which PostgreSQL refuses, and surrogates without their pair. */
-const UNSTORABLE = /\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/
-
-/** The same text with U+FFFD in place of each character that cannot be stored. */
+/**
+ * The same text with U+FFFD in place of each character that not every store can hold: NUL, which PostgreSQL refuses,
+ * and surrogates without their pair.
+ */
 export function storableText(text: string): string {
-  return UNSTORABLE.test(text) ? text.toWellFormed().replaceAll('\0', '\uFFFD') : text
+  if (!text.includes('\0') && text.isWellFormed()) return text
+  return text.toWellFormed().replaceAll('\0', '\uFFFD')
 }
 
 /** Text that is its own JSON between quotes: most names are, and testing is cheaper than JSON.stringify. */
@@ -46,6 +47,7 @@ export function encodeJson(value: unknown, depth = 0): string {
 
 function encodeJsonObject(value: object, depth: number): string {
   if (isRawJson(value)) return value.rawJSON
+  if (value instanceof JsonPayload) return value.text()
   if (depth >= MAX_JSON_DEPTH) return `"${TOO_DEEP}"`
   if (Array.isArray(value)) return encodeJsonArray(value, depth)
   if (value instanceof Uint8Array) return `"${Buffer.from(value).toString('base64')}"`
@@ -56,6 +58,20 @@ function encodeJsonObject(value: object, depth: number): string {
     members += `${members && ','}${encodeJsonString(key)}:${encodeJson(member, depth + 1)}`
   }
   return `{${members}}`
+}
+
+/**
+ * JSON as it is stored, made by whoever read the text that it came in. Its bytes may be filled in later, all at once;
+ * the text is there at once.
+ */
+export class JsonPayload {
+  readonly bytes: Uint8Array
+  readonly text: () => string
+
+  constructor(bytes: Uint8Array, text: () => string) {
+    this.bytes = bytes
+    this.text = text
+  }
 }
 
 /** Concatenated, which copies nothing yet: joining would copy the innermost value once for each level around it. */
@@ -87,23 +103,27 @@ export function isJsonObject(value: unknown): value is EventData {
 export function describeJson(value: unknown): string {
   if (value === null || value === undefined) return 'null'
   if (Array.isArray(value)) return 'an array'
+  if (value instanceof JsonPayload) return value.text().startsWith('[') ? 'an array' : 'an object'
   if (typeof value === 'object') return isRawJson(value) ? 'a number' : 'an object'
   return `a ${typeof value}`
 }
 
 /**
- * An integer of 16 digits or more, or a number with an exponent of three, outside a string (or, harmlessly but
- * seldom, inside one: a reviver makes parsing six times slower, so the hex digits of ids must not look like one).
+ * What JSON.parse alone would read otherwise, outside a string (or, harmlessly but seldom, inside one): an integer of 16
+ * digits or more, a number with an exponent of three, a literal that is not finite.
  */
-const MAY_LOSE_DIGITS = /(?:^|[-:,[\s])\d{16}|(?:^|[:,[\s])-?\d[\d.]*[eE]\+?\d{3}/
+const UNUSUAL_VALUE =
+  /(?:^|[-:,[\s])\d{16}|(?:^|[:,[\s])-?\d[\d.]*[eE]\+?\d{3}|(?:^|[:,[\s])-?(?:NaN|Infinity)/
 
 /**
- * JSON.parse that keeps integers beyond 2^53 as they were written ({@link encodeJson} writes them back) and
- * reads numbers beyond the range of a double as `"Infinity"`.
+ * JSON.parse that keeps integers beyond 2^53 as they were written ({@link encodeJson} writes them back), reads numbers
+ * beyond the range of a double as `"Infinity"`, and the literals `NaN`, `Infinity` and `-Infinity`, which Python writes,
+ * as strings. Every key is the one that was written.
  * @throws SyntaxError
  */
 export function parseJson(text: string): unknown {
-  return withEscapedKeys(text, parseWithDigits)
+  const isUnusual = UNUSUAL_VALUE.test(text) || hasEscapedKey(text)
+  return isUnusual ? new JsonParser(text, parseNumber).parse() : JSON.parse(text)
 }
 
 /**
@@ -111,26 +131,37 @@ export function parseJson(text: string): unknown {
  * @throws SyntaxError
  */
 export function parsePlainJson(text: string): unknown {
-  return withEscapedKeys(text, JSON.parse)
+  return hasEscapedKey(text) ? new JsonParser(text, Number).parse() : JSON.parse(text)
 }
 
-function parseWithDigits(text: string): unknown {
-  if (!MAY_LOSE_DIGITS.test(text)) return JSON.parse(text)
-  try {
-    return JSON.parse(text, keepDigits)
-  } catch (error) {
-    // A reviver overflows the stack some thousand levels deep, far below what is stored; JSON.parse does not.
-    if (error instanceof RangeError) return JSON.parse(text)
-    throw error
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COLON = /[ \t\n\r]*:/y
+
+/**
+ * Whether a key has a backslash. V8 (13.6, Node 24) can take such a key for one that it met before in an object of the
+ * same shape, `k"` for `k\` for instance: it compares the text before it is unescaped.
+ */
+function hasEscapedKey(text: string): boolean {
+  for (let backslash = text.indexOf('\\'); backslash >= 0; ) {
+    let end = backslash
+    for (; end < text.length && text.charCodeAt(end) !== QUOTE; end++)
+      if (text.charCodeAt(end) === BACKSLASH) end++
+    COLON.lastIndex = end + 1
+    if (COLON.test(text)) return true
+    backslash = text.indexOf('\\', end + 1)
   }
+  return false
 }
 
-function keepDigits(_key: string, value: unknown, context?: { source?: string }): unknown {
-  if (typeof value !== 'number' || context?.source === undefined) return value
-  if (!Number.isFinite(value)) return String(value)
-  if (Number.isSafeInteger(value) || !/^-?\d+$/.test(context.source)) return value
-  return rawJson(context.source)
+/** A number of JSON: an integer beyond 2^53 as it was written, one beyond the range of a double as `"Infinity"`. */
+export function parseNumber(source: string): unknown {
+  const number = Number(source)
+  if (!Number.isFinite(number)) return String(number)
+  return Number.isSafeInteger(number) || !INTEGER.test(source) ? number : rawJson(source)
 }
+
+const INTEGER = /^-?\d+$/
 
 // ECMAScript 2026 (JSON.parse source text access); in every Node that we support, not yet in TypeScript's lib.
 const { rawJSON: rawJson, isRawJSON: isRawJson } = JSON as unknown as {

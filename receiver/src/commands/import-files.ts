@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   batchOf,
   checkSeal,
-  decodeLine,
   type EventRecord,
   type Exporter,
   type ExportResult,
@@ -12,6 +11,7 @@ import {
   storableMicros,
 } from '@agentic-hooks/events'
 import { FILE_MODE, type OpenFile, readLines } from '@agentic-hooks/exporter-jsonl'
+import { decodeLineBytes } from '../decode/line.ts'
 
 const BATCH_EVENTS = 1_000
 const BATCH_BYTES = 2 ** 20
@@ -150,7 +150,7 @@ class Importer {
       const text = bytes.toString().replace(/^\uFEFF/, '')
       try {
         if (checkSeal(bytes) === 'damaged') throw new Error('the line is damaged: its checksum is another')
-        const record = decodeLine(text, micros)
+        const record = decodeLineBytes(bytes, micros)
         micros = record.timestampMicros
         lines.push({ record, text, number })
       } catch (error) {

@@ -24,7 +24,10 @@ export interface DecodeLimits {
    * Default 128 MiB. Beyond: {@link RequestTooLargeError}.
    */
   readonly maxDecodedBytes: number
-  /** Most values of a JSON body. Default 5,000,000. Beyond: TooManyValuesError. */
+  /**
+   * Most values of a JSON body: members, elements, objects and arrays. Default 5,000,000. One can be as short as two
+   * bytes and takes up to 16 more while the body is read. Beyond: TooManyValuesError.
+   */
   readonly maxJsonValues: number
 }
 

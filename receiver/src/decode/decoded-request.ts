@@ -1,4 +1,4 @@
-import type { EventBatch, ExportResult, Rejection } from '@agentic-hooks/events'
+import type { EventBatch, ExportResult, FieldError, Rejection } from '@agentic-hooks/events'
 import type { Budget } from './budget.ts'
 
 /** The body of a request, in pieces. */
@@ -14,10 +14,19 @@ export interface DecodedRequest {
   /** The events that can be stored. */
   readonly batch: EventBatch
   /** The records that never can be, by their ids. */
-  readonly rejected: readonly Rejection[]
+  readonly rejected: readonly RejectedRecord[]
   /** Set where the request brought no record, yet something that we do not know: says what, for its sender. */
   readonly warning?: string | undefined
 }
+
+/** A record that can never be stored. */
+export interface RejectedRecord extends Rejection {
+  /** What is wrong with it, where that is known by field. */
+  readonly fields?: readonly FieldError[]
+}
+
+/** What became of a request, for its answer. */
+export type RequestResult = Omit<ExportResult, 'rejected'> & Pick<DecodedRequest, 'rejected' | 'warning'>
 
 /** A request that is being decoded: each `next()` does a millisecond or so of it; `return()` gives it up. */
 export type Decoding = Generator<undefined, DecodedRequest, undefined>
@@ -28,9 +37,6 @@ export type Decoding = Generator<undefined, DecodedRequest, undefined>
  * @throws UndecodableError from `next()`, as anything else that is said of the request
  */
 export type Decode = (body: RequestBody, receivedAtMicros: number, budget: Budget) => Decoding
-
-/** What became of a request, for its answer. */
-export type RequestResult = ExportResult & Pick<DecodedRequest, 'warning'>
 
 /** The request is not what its content type says: sending it again cannot help. */
 export class UndecodableError extends Error {
@@ -45,6 +51,15 @@ export class RequestTooLargeError extends UndecodableError {
 /** More records in one request than {@link DecodeLimits.maxRecords}, or than a body of its size can have. */
 export class TooManyRecordsError extends RequestTooLargeError {
   override readonly name = 'TooManyRecordsError'
+}
+
+/** JSON of more values than {@link DecodeLimits.maxJsonValues}. */
+export class TooManyValuesError extends RequestTooLargeError {
+  override readonly name = 'TooManyValuesError'
+
+  constructor(maxJsonValues: number) {
+    super(`the JSON has more than ${maxJsonValues} values (MAX_JSON_VALUES); send smaller batches`)
+  }
 }
 
 /** A resource or a scope is larger than {@link DecodeLimits.maxEventBytes}; an event that is, is rejected alone. */

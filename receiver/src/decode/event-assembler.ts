@@ -95,13 +95,25 @@ export class EventAssembler {
     this.record.clear()
   }
 
+  /** How many records were added or rejected. */
+  get count(): number {
+    return this.#count
+  }
+
   /** Rejects a record that is too large to be read. */
   addUnread(): void {
+    this.addWrong(this.#count, this.#request.budget.sizeReason)
+  }
+
+  /** Rejects the index-th record in place of `add`, or where that threw, and clears it. */
+  addWrong(index: number, reason: string): void {
     const { budget, hash } = this.#request
     this.record.clear()
-    budget.addRecord()
-    const index = this.#count++
-    this.#reject(hash.idOf(index), budget.sizeReason)
+    if (index === this.#count) {
+      budget.addRecord()
+      this.#count++
+    } else this.#json.discardEvent()
+    this.#reject(hash.idOf(index), reason)
   }
 
   #reject(eventId: string, reason: string): void {
@@ -156,21 +168,6 @@ export class EventAssembler {
     }
     budget.addEvent(event)
     this.#events.push(event)
-  }
-
-  /** How many records were added or rejected. */
-  get count(): number {
-    return this.#count
-  }
-
-  /** Rejects the index-th record instead of `add`, or where that threw, and clears it. */
-  reject(index: number, reason: string): void {
-    const { budget, hash } = this.#request
-    if (this.#count > index) this.#json.discardEvent()
-    else budget.addRecord()
-    this.#count = index + 1
-    this.#reject(hash.idOf(index), reason)
-    this.record.clear()
   }
 
   result(): DecodedRequest {

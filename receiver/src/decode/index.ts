@@ -1,3 +1,5 @@
+export { claudeCode } from '../hooks/claude-code.ts'
+export { decodeHook } from '../hooks/hook-mapping.ts'
 export * from './decoded-request.ts'
 export * from './otlp-json.ts'
 export * from './otlp-protobuf.ts'

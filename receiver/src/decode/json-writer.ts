@@ -50,12 +50,20 @@ export class JsonWriter {
 
   /** The text since `start`. */
   take(start: number): Uint8Array {
-    const byteLength = this.position - start
-    if (this.position - this.#partStart > this.#part.byteLength) {
-      this.#startPart(start)
-      return new Uint8Array(this.#part, 0, byteLength)
-    }
-    return new Uint8Array(this.#part, start - this.#partStart, byteLength)
+    const moved = this.gather(start)
+    return this.view(start - moved, this.position)
+  }
+
+  /** Has all that was written since `start` be in one part; returns how far it was moved towards the start for it. */
+  gather(start: number): number {
+    if (this.position - this.#partStart <= this.#part.byteLength) return 0
+    this.#startPart(start)
+    return start - this.#base
+  }
+
+  /** The text between two positions that was gathered. */
+  view(start: number, end: number): Uint8Array {
+    return new Uint8Array(this.#part, start - this.#partStart, end - start)
   }
 
   /** Closes the object that was opened at `start` and takes it; null, and nothing written, when it is empty. */

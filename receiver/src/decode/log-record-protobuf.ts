@@ -30,15 +30,27 @@ const NO_SLOT = -(2 ** 31)
 /** The bits of the known attributes whose text counts. */
 const TEXT_BITS = (1 << TEXT_KEYS.length) - 1
 
+/** How WebAssembly finds and writes the parts of a record in one encoding; see the exports of the same names. */
+export interface RecordWriters {
+  isMirrored(key: number, mirroredKey: number): number
+  writeKnown(key: number, at: number): number
+  writeRest(at: number): number
+  writeData(key: number, at: number): number
+  writeBody(at: number): number
+  findBodyText(): number
+}
+
 /** The record that WebAssembly came to last. It knows an attribute by its key's place among the known ones. */
 export class LogRecordReader implements LogRecordSource {
   readonly #memory: DecoderMemory
   readonly #json: JsonWriter
   readonly #record: number
   readonly #texts: number
+  readonly #writers: RecordWriters
   #hasLargeText = false
 
-  constructor(memory: DecoderMemory, json: JsonWriter) {
+  constructor(memory: DecoderMemory, json: JsonWriter, writers: RecordWriters) {
+    this.#writers = writers
     this.#memory = memory
     this.#json = json
     this.#record = memory.exports.recordAddress.value >>> 2
@@ -106,25 +118,25 @@ export class LogRecordReader implements LogRecordSource {
   }
 
   isMirrored(key: number, mirroredKey: number): boolean {
-    return this.#memory.exports.isMirrored(key, mirroredKey) === 1
+    return this.#writers.isMirrored(key, mirroredKey) === 1
   }
 
   writeMember(key: number): void {
     const json = this.#json
-    json.position = this.#memory.exports.writeKnown(key, json.position) >>> 0
+    json.position = this.#writers.writeKnown(key, json.position) >>> 0
   }
 
   writeRest(): void {
     const json = this.#json
-    json.position = this.#memory.exports.writeRest(json.position) >>> 0
+    json.position = this.#writers.writeRest(json.position) >>> 0
   }
 
   writeData(key: number): boolean {
-    return this.#write(this.#memory.exports.writeData(key, this.#json.position) >>> 0)
+    return this.#write(this.#writers.writeData(key, this.#json.position) >>> 0)
   }
 
   writeBody(): boolean {
-    return this.#write(this.#memory.exports.writeBody(this.#json.position) >>> 0)
+    return this.#write(this.#writers.writeBody(this.#json.position) >>> 0)
   }
 
   /** @param end of what was written; 0 when nothing was */
@@ -134,7 +146,7 @@ export class LogRecordReader implements LogRecordSource {
   }
 
   bodyText(): string | null {
-    if (this.#memory.exports.findBodyText() === 0) return null
+    if (this.#writers.findBodyText() === 0) return null
     const { words } = this.#memory
     const at = this.#texts + TEXT_WORDS * BODY_TEXT
     return words[at + 1]! - words[at]! > MAX_NAME_BYTES ? null : this.#text(BODY_TEXT)

@@ -10,14 +10,14 @@ const DIGITS = Buffer.from('0123456789abcdef')
 
 /** The hash of a body, which is computed once it is asked for. */
 export class RequestHash {
-  readonly #bytes: () => Uint8Array
+  readonly #chunks: () => readonly Uint8Array[]
   #digest: Uint8Array | null = null
   /** The id of the record that was asked for last. */
   readonly #id = Buffer.alloc(36)
 
-  /** @param bytes where the body is when it is asked for */
-  constructor(bytes: () => Uint8Array) {
-    this.#bytes = bytes
+  /** @param chunks where the body is when it is asked for, as it came */
+  constructor(chunks: () => readonly Uint8Array[]) {
+    this.#chunks = chunks
   }
 
   get isKnown(): boolean {
@@ -40,10 +40,17 @@ export class RequestHash {
   /** Computes it in steps. */
   *compute(): Generator<undefined, void, undefined> {
     const hash = createHash('sha256')
-    const bytes = this.#bytes()
-    for (let start = 0; start < bytes.byteLength; start += STEP_BYTES) {
-      if (start > 0) yield
-      hash.update(bytes.subarray(start, start + STEP_BYTES))
+    let hashed = 0
+    for (const chunk of this.#chunks()) {
+      for (let start = 0; start < chunk.byteLength; start += STEP_BYTES) {
+        const step = chunk.subarray(start, start + STEP_BYTES)
+        if (hashed + step.byteLength > STEP_BYTES) {
+          hashed = 0
+          yield
+        }
+        hash.update(step)
+        hashed += step.byteLength
+      }
     }
     this.#digest = hash.digest()
     this.#id.write(uuidFromRequest(this.#digest, 0))

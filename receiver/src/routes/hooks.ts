@@ -1,7 +1,6 @@
-import type { ExportResult } from '@agentic-hooks/events'
 import { Router } from 'express'
-import { decodeAtOnce } from '../decode/at-once.ts'
-import { decodeHook } from '../hooks/hook-mapping.ts'
+import type { RequestResult } from '../decode/decoded-request.ts'
+import { readHook } from '../hooks/hook-mapping.ts'
 import { HOOK_MAPPINGS } from '../hooks/hooks.ts'
 import type { Intake, Way } from '../ingest/intake.ts'
 import { acceptJson, describeRejections, restAnswers } from './rest-answers.ts'
@@ -18,7 +17,7 @@ export function hookRoutes(intake: Intake, hookTimeoutMillis: number): Router {
       clientsRetry: false,
       storeWithinMillis: hookTimeoutMillis,
       accept: acceptJson,
-      decode: decodeAtOnce(decodeHook(mapping)),
+      decode: readHook(mapping),
       ...restAnswers,
       encodeResult,
     }
@@ -27,7 +26,7 @@ export function hookRoutes(intake: Intake, hookTimeoutMillis: number): Router {
   return router
 }
 
-function encodeResult({ rejected }: ExportResult): { status: number; body: string } {
+function encodeResult({ rejected }: RequestResult): { status: number; body: string } {
   if (rejected.length === 0) return { status: 200, body: '' }
   return { status: 422, body: JSON.stringify({ detail: describeRejections(rejected) }) }
 }

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { decodeAtOnce } from '../decode/at-once.ts'
-import { decodeOtlpJson } from '../decode/otlp-json.ts'
+import { readOtlpJson } from '../decode/otlp-json.ts'
 import { readOtlpProtobuf } from '../decode/otlp-protobuf.ts'
 import { UnsupportedMediaError } from '../errors.ts'
 import { mediaType } from '../http/media-type.ts'
@@ -19,7 +18,7 @@ const json: Way = {
   protocol: 'otlp_json',
   clientsRetry: true,
   accept,
-  decode: decodeAtOnce(decodeOtlpJson),
+  decode: readOtlpJson,
   ...jsonAnswers,
 }
 

@@ -3,6 +3,7 @@ import { encode, type LogRecord } from '@agentic-hooks/testing/reference-decoder
 import { expect, it } from 'vitest'
 import { Budget } from '../../src/decode/budget.ts'
 import { UndecodableError } from '../../src/decode/decoded-request.ts'
+import { checkedExports } from '../../src/decode/decoder-exports.ts'
 import { DecoderMemory } from '../../src/decode/decoder-memory.ts'
 import { decodeOtlpProtobuf } from '../../src/decode/otlp-protobuf.ts'
 
@@ -81,4 +82,12 @@ it('reads a request after one that it refused halfway', () => {
 
 it('refuses what takes more than 4 GiB as JSON', () => {
   expect(() => new DecoderMemory().grow(2 ** 32 + 1)).toThrow('send it in several')
+})
+
+it('says which name of the compiled module does not fit when that starts', () => {
+  const { exports } = DecoderMemory.take(0)
+  const renamed = { ...exports, scanAll: exports.scan } as Record<string, unknown>
+  expect(() => checkedExports(renamed)).toThrow('exports scanAll, which nobody uses')
+  delete renamed.scan
+  expect(() => checkedExports(renamed)).toThrow('has no function called scan; make it again: npm run wasm')
 })

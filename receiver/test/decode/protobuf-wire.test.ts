@@ -256,7 +256,7 @@ it.each([
 })
 
 it('never repeats the body in an error', () => {
-  for (const body of ['{"secret":NaN}', `{"secret":${'"x",'.repeat(50)}`, 'secret', '{"secret"']) {
+  for (const body of ['{"secret":nan}', `{"secret":${'"x",'.repeat(50)}`, 'secret', '{"secret"']) {
     expect(() => decodeOtlpJson(Buffer.from(body), RECEIVED_AT_MICROS)).toThrow(
       /^(?!.*secret)the body is not JSON/s,
     )

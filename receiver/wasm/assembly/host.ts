@@ -17,3 +17,15 @@ export declare function writeDouble(value: f64, at: usize): usize
 
 /** Writes the JSON that stands for a value that is nested too deep, and returns the end of that. */
 export declare function writeTooDeep(at: usize): usize
+
+/** Throws an UndecodableError that says what is wrong with the text at a position. */
+export declare function rejectJson(what: string, position: usize): void
+
+/** Throws the error for more values than are allowed. */
+export declare function rejectValues(): void
+
+/** Throws an UndecodableError that names the place of an entry and says what is wrong with it. */
+export declare function rejectEntry(what: string, entry: usize): void
+
+/** The double of the JSON number between two positions. */
+export declare function readNumber(start: usize, end: usize): f64

@@ -157,7 +157,7 @@ function writeSpecial(start: usize, end: usize): usize {
   return from
 }
 
-function writeEscape(byte: u8): void {
+export function writeEscape(byte: u8): void {
   if (byte === 0) {
     writeReplacement()
     return
@@ -202,7 +202,7 @@ function writeReplacement(): void {
 }
 
 /** Writes the character that begins with a byte above 0x7f and returns how many bytes it takes in the text. */
-function writeSequence(start: usize, end: usize): usize {
+export function writeSequence(start: usize, end: usize): usize {
   const length = sequenceLength(start, end)
   if (length < 0) {
     writeReplacement()
@@ -217,7 +217,7 @@ function writeSequence(start: usize, end: usize): usize {
  * The length of the UTF-8 sequence whose first byte is not ASCII; when it is ill-formed, minus the number of bytes
  * that one U+FFFD stands for (the maximal subpart, as in the WHATWG Encoding Standard).
  */
-function sequenceLength(start: usize, end: usize): i32 {
+export function sequenceLength(start: usize, end: usize): i32 {
   const lead: u32 = load<u8>(start)
   const length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0
   if (length === 0) return -1

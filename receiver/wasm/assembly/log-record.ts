@@ -60,17 +60,17 @@ const known = memory.data(256)
 
 /** The severity, the event's name, the body and those of the known attributes whose text counts. */
 export const texts = memory.data(512)
-const SEVERITY_TEXT: i32 = 0
-const EVENT_NAME: i32 = 1
-const BODY_TEXT: i32 = 2
-const FIRST_ATTRIBUTE: i32 = 3
-const EVENT_ID: i32 = 3
+export const SEVERITY_TEXT: i32 = 0
+export const EVENT_NAME: i32 = 1
+export const BODY_TEXT: i32 = 2
+export const FIRST_ATTRIBUTE: i32 = 3
+export const EVENT_ID: i32 = 3
 
 function textAt(index: i32): Text {
   return changetype<Text>(texts + <usize>index * offsetof<Text>())
 }
 
-function setText(index: i32, start: usize, end: usize): void {
+export function setText(index: i32, start: usize, end: usize): void {
   const text = textAt(index)
   text.start = start
   text.end = end
@@ -153,7 +153,7 @@ export function readLogRecord(end: usize): bool {
   return true
 }
 
-function clearRecord(): void {
+export function clearRecord(): void {
   // The instruction that fills memory is a call out of WebAssembly.
   for (let offset: usize = 0; offset < offsetof<LogRecord>(); offset += 8) {
     store<u64>(changetype<usize>(record) + offset, 0)
@@ -167,7 +167,7 @@ function readText(index: i32, end: usize): void {
 }
 
 /** Once for each text, in the order in which the host reads them: of two that are alike it makes the first. */
-function findSlots(): void {
+export function findSlots(): void {
   findSlot(SEVERITY_TEXT)
   findSlot(EVENT_NAME)
   // The id is another one in each record.
@@ -176,7 +176,7 @@ function findSlots(): void {
   }
 }
 
-function findSlot(index: i32): void {
+export function findSlot(index: i32): void {
   const text = textAt(index)
   if (text.start !== 0) text.slot = slotOf(text.start, text.end)
 }
