@@ -15,7 +15,6 @@ const OBJECT = 5
 // What `next` comes to, as `nextEvent` in wasm/assembly/json-event.ts does.
 export const END = 0
 const EVENT = 1
-const NO_OBJECT = 2
 export const LARGE_EVENT = 3
 
 // Slots of a text that is not kept: one that has to be parsed, and one in ASCII.
