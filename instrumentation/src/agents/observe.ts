@@ -1,16 +1,16 @@
+import { type ActiveScope, scopeStorage } from '../scope.ts'
 import { quietly } from './error.ts'
-import { type Scope, scopeStorage } from './scope.ts'
 
 /** What watches one call: told of its end once, whichever it is. */
 export interface Observation {
   /** What the call runs in. */
-  readonly scope: Scope
+  readonly scope: ActiveScope
   completed(value: unknown): void
   failed(error: unknown): void
 }
 
 /** Only runs the call in a scope; something else tells of its end. */
-export function runIn(scope: Scope): Observation {
+export function runIn(scope: ActiveScope): Observation {
   return { scope, completed() {}, failed() {} }
 }
 
@@ -40,15 +40,15 @@ export function observed<Self, Args extends unknown[]>(
       quietly(() => observation.failed(error))
       throw error
     } finally {
-      scopeStorage.enterWith(around as Scope)
+      scopeStorage.enterWith(around as ActiveScope)
     }
-    if (result instanceof Promise) return settled(result, observation)
+    if (isThenable(result)) return settled(result, observation)
     quietly(() => observation.completed(result))
     return result
   }
 }
 
-function settled(promise: Promise<unknown>, observation: Observation): Promise<unknown> {
+function settled(promise: PromiseLike<unknown>, observation: Observation): PromiseLike<unknown> {
   return promise.then(
     (value) => {
       quietly(() => observation.completed(value))
@@ -61,6 +61,10 @@ function settled(promise: Promise<unknown>, observation: Observation): Promise<u
   )
 }
 
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
+}
+
 export interface StreamObserver<T> {
   item?(item: T): void
   /** Read to its end, or left early by its reader. */
@@ -71,7 +75,7 @@ export interface StreamObserver<T> {
 /** The same stream, watched; what produces it runs in the given scope. */
 export function observeStream<T>(
   stream: AsyncIterable<T>,
-  scope: Scope | undefined,
+  scope: ActiveScope | undefined,
   observer: StreamObserver<T>,
 ): AsyncIterable<T> {
   return { [Symbol.asyncIterator]: () => observeIterator(stream[Symbol.asyncIterator](), scope, observer) }
@@ -79,7 +83,7 @@ export function observeStream<T>(
 
 export function observeIterator<T>(
   iterator: AsyncIterator<T>,
-  scope: Scope | undefined,
+  scope: ActiveScope | undefined,
   observer: StreamObserver<T>,
 ): AsyncIterableIterator<T> {
   type Step = (this: AsyncIterator<T>, ...args: unknown[]) => Promise<IteratorResult<T>>

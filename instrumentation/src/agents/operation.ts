@@ -1,8 +1,13 @@
 import { EventType, type HookEvent } from '@agentic-hooks/events'
+import { type Scope, scopeStorage } from '../scope.ts'
 import { joined } from './data.ts'
 import { describeError } from './error.ts'
-import type { Scope } from './scope.ts'
 import { sessions } from './sessions.ts'
+
+/** @param startedAtMillis of `performance.now`. To the microsecond: the digits beyond are noise. */
+export function millisSince(startedAtMillis: number): number {
+  return Math.round((performance.now() - startedAtMillis) * 1000) / 1000
+}
 
 /** What is started and completed: the pair of events and what both say. */
 export interface OperationKind {
@@ -63,23 +68,15 @@ export class Operation {
     this.identity = identity
     this.#emit = emit
     sessions.add(scope.sessionId, this)
-    emit({
-      eventType: kind.started,
-      sessionId: scope.sessionId,
-      data: joined(kind.data, identity, details),
-    })
+    this.#emitInScope(kind.started, details)
   }
 
   complete(data: Record<string, unknown> = {}): void {
     if (!this.#open) return
     this.#open = false
     sessions.remove(this.scope.sessionId, this)
-    const duration_ms = Math.round((performance.now() - this.#startedAtMillis) * 1000) / 1000
-    this.#emit({
-      eventType: this.#kind.completed,
-      sessionId: this.scope.sessionId,
-      data: joined(this.#kind.data, this.identity, { success: true, duration_ms }, data),
-    })
+    const duration_ms = millisSince(this.#startedAtMillis)
+    this.#emitInScope(this.#kind.completed, { success: true, duration_ms }, data)
   }
 
   fail(error: unknown, data: Record<string, unknown> = {}): void {
@@ -105,5 +102,15 @@ export class Operation {
   /** Its session ended before it did. */
   abandon(): void {
     this.complete({ success: false, error: 'The session ended first', error_type: 'abandoned' })
+  }
+
+  /** An end may be told of anywhere: the ids that the event inherits must be those of the operation. */
+  #emitInScope(eventType: EventType, ...data: readonly Record<string, unknown>[]): void {
+    const event = {
+      eventType,
+      sessionId: this.scope.sessionId,
+      data: joined(this.#kind.data, this.identity, ...data),
+    }
+    scopeStorage.run(this.scope, this.#emit, event)
   }
 }

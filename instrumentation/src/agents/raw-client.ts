@@ -1,10 +1,10 @@
+import { activeScope, type Scope } from '../scope.ts'
 import { activeRecorder } from './agent-instrumentation.ts'
 import { isAbort, quietly } from './error.ts'
 import { observeIterator } from './observe.ts'
 import type { Operation } from './operation.ts'
 import { patchMethod } from './patch.ts'
 import type { AgentRecorder, ToolCall, Usage } from './recorder.ts'
-import { activeScope, type Scope } from './scope.ts'
 import { observedTool } from './tool-function.ts'
 
 /** What a provider's answer says, in the terms of hook events. */

@@ -1,8 +1,7 @@
 import { EventType, type HookEvent } from '@agentic-hooks/events'
-import { ambient } from '../ambient.ts'
+import { activeScope, type Scope, scopeStorage } from '../scope.ts'
 import { joined } from './data.ts'
 import { Operation, OperationKind } from './operation.ts'
-import { activeScope, type Scope } from './scope.ts'
 import { sessions } from './sessions.ts'
 
 /** Whoever takes events: a HookClient, or OpenTelemetry's logs API. `emit` returns at once and never throws. */
@@ -80,10 +79,12 @@ export class AgentRecorder {
       this.#options.resolveSessionId?.({ framework: this.framework, ...context }) ??
       context.conversationId ??
       around?.sessionId ??
-      ambient.getStore()?.sessionId ??
       sessions.processSessionId
     return {
       sessionId,
+      workflowId: around?.workflowId,
+      phaseId: around?.phaseId,
+      milestoneId: around?.milestoneId,
       agentId: agent.id ?? around?.agentId,
       agentName: agent.name ?? (agent.id ? undefined : around?.agentName),
       parentAgentId: agent.id ? around?.agentId : around?.parentAgentId,
@@ -142,7 +143,8 @@ export class AgentRecorder {
 
   event(scope: Scope, eventType: EventType, data: Record<string, unknown>): void {
     this.#open(scope)
-    this.#emit({ eventType, sessionId: scope.sessionId, data: joined(this.#about(scope), data) })
+    const event = { eventType, sessionId: scope.sessionId, data: joined(this.#about(scope), data) }
+    scopeStorage.run(scope, this.#emit, event)
   }
 
   completeSession(sessionId: string, reason: string, data?: Record<string, unknown>): void {
@@ -160,7 +162,7 @@ export class AgentRecorder {
   }
 
   #open(scope: Scope): void {
-    sessions.touch(scope.sessionId, this.#emit, { framework: this.framework })
+    scopeStorage.run(scope, () => sessions.touch(scope.sessionId, this.#emit, { framework: this.framework }))
   }
 
   #about(scope: Scope): Record<string, unknown> {
@@ -172,16 +174,6 @@ export class AgentRecorder {
       parent_tool_use_id: scope.toolUseId,
     }
   }
-}
-
-/** The scope of what runs inside a tool call. */
-export function insideTool(scope: Scope, tool: { name: string; id?: string | undefined }): Scope {
-  return { ...scope, toolUseId: tool.id, toolName: tool.name, inModelCall: false }
-}
-
-/** The scope of what runs inside a model call: raw clients underneath keep quiet. */
-export function insideModelCall(scope: Scope): Scope {
-  return { ...scope, inModelCall: true }
 }
 
 /** The messages after the last answer: what a request adds to the conversation. */

@@ -1,7 +1,7 @@
 import { getEnvironmentData, isMainThread, setEnvironmentData, threadId } from 'node:worker_threads'
 import { EventType, type HookEvent } from '@agentic-hooks/events'
-import { recordedSessions } from '../ambient.ts'
 import { watchExit } from '../client/exit.ts'
+import { activeScope, type Scope, scopeStorage } from '../scope.ts'
 import { joined } from './data.ts'
 import type { Operation } from './operation.ts'
 
@@ -9,6 +9,7 @@ type Emit = (event: HookEvent) => void
 
 interface OpenSession {
   readonly emit: Emit
+  readonly workflowId: Scope['workflowId']
   readonly startedAtMillis: number
   /** Started and not yet completed, oldest first. */
   readonly operations: Set<Operation>
@@ -46,7 +47,7 @@ class Sessions {
     return this.#processSessionId
   }
 
-  /** Opens the session unless it is open. `data` describes its start. */
+  /** Opens the session unless it is open, as part of the workflow around. `data` describes its start. */
   touch(sessionId: string, emit: Emit, data: Record<string, unknown>): OpenSession {
     const open = this.#open.get(sessionId)
     if (open) {
@@ -56,11 +57,13 @@ class Sessions {
     }
     if (this.#open.size >= MAX_OPEN_SESSIONS) this.complete(this.#open.keys().next().value!, 'idle')
     const isRecorded = recordedSessions.has(sessionId)
-    const session: OpenSession = { emit, startedAtMillis: Date.now(), operations: new Set(), isRecorded }
+    const { workflowId, phaseId, milestoneId } = activeScope() ?? {}
+    const startedAtMillis = Date.now()
+    const session: OpenSession = { emit, workflowId, startedAtMillis, operations: new Set(), isRecorded }
     this.#open.set(sessionId, session)
     this.#watchExit()
     if (isRecorded) return session
-    emit({
+    scopeStorage.run({ sessionId, workflowId, phaseId, milestoneId }, emit, {
       eventType: EventType.SessionStarted,
       sessionId,
       data: joined(data, {
@@ -91,7 +94,7 @@ class Sessions {
     this.#open.delete(sessionId)
     if (session.isRecorded) return
     const duration_ms = Date.now() - session.startedAtMillis
-    session.emit({
+    scopeStorage.run({ sessionId, workflowId: session.workflowId }, session.emit, {
       eventType: EventType.SessionCompleted,
       sessionId,
       data: joined({ reason, duration_ms }, data),
@@ -116,9 +119,15 @@ class Sessions {
   }
 }
 
-// One per thread, also when two copies of this package are loaded.
+// One per thread, also when several copies of this package are loaded, which may be of other versions: a copy calls
+// only what every version has, and what takes other arguments takes a new key.
 const SESSIONS = Symbol.for('agentic-hooks.sessions')
-const globals = globalThis as { [SESSIONS]?: Sessions }
+const RECORDED = Symbol.for('agentic-hooks.recorded-sessions')
+const globals = globalThis as { [SESSIONS]?: Sessions; [RECORDED]?: Set<string> }
+
+globals[RECORDED] ??= new Set()
+/** The sessions whose start and end `Session.record` tells: nobody else does. */
+export const recordedSessions: Set<string> = globals[RECORDED]
 
 globals[SESSIONS] ??= new Sessions()
 export const sessions: Sessions = globals[SESSIONS]

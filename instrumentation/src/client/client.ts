@@ -1,4 +1,5 @@
 import { BatchLogRecordProcessor, type ReadableLogRecord } from '@opentelemetry/sdk-logs'
+import { runTool } from '../agents/tool-function.ts'
 import { Delivery } from '../delivery/delivery.ts'
 import { DropLog, type DropReason } from '../delivery/drops.ts'
 import { type ClientDelivery, NOWHERE, ProviderDelivery } from '../delivery/provider-delivery.ts'
@@ -15,7 +16,7 @@ import { INSTRUMENTATION_SCOPE, processResource } from '../record/resource.ts'
 import { ExporterTransport } from '../transport/exporter-transport.ts'
 import { OtlpTransport } from '../transport/otlp.ts'
 import { type Exiting, unwatchExit, watchExit } from './exit.ts'
-import { runTool, Session, type SessionScope } from './session.ts'
+import { Session, type SessionScope } from './session.ts'
 import { observeStats } from './stats-metrics.ts'
 
 /** What became of the events since the previous flush, and where the rest is now. */
@@ -121,7 +122,8 @@ export class HookClient implements AsyncDisposable {
   /**
    * Runs a tool: emits `tool_execution_started` with its input before, and `tool_execution_completed` with its
    * result, duration and success after it. Returns, or throws, what the function does. Inside a session's scope
-   * the events belong to that session.
+   * the events belong to that session. What is emitted inside the tool, and the agents that it starts, name it as
+   * `parent_tool_use_id`.
    */
   tool<I, T>(name: string, input: I, fn: (input: I) => T): T {
     return runTool((event) => this.emit(event), name, input, fn)

@@ -19,7 +19,7 @@ import {
 import type { InstrumentationScope } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
-import { ambient } from '../ambient.ts'
+import { activeScope, inheritedData } from '../scope.ts'
 import type { Redactor } from './redact.ts'
 import { type Snapshot, snapshot } from './snapshot.ts'
 
@@ -66,12 +66,13 @@ const NO_DATA = {}
  * @throws TypeError when the event has no type, or an id is no text that can be stored
  */
 export function toLogRecord(event: EmittedEvent, context: RecordContext): HookLogRecord {
-  const scope = ambient.getStore()
+  const scope = activeScope()
   const observedAt = Date.now()
   const hrTimeObserved = toHrTime(observedAt)
   const eventType = name('eventType', event.eventType)
   if (!eventType) throw new TypeError('eventType is missing: an event needs a type')
-  const data = scope?.data ? { ...scope.data, ...event.data } : (event.data ?? NO_DATA)
+  const inherited = scope && inheritedData(scope)
+  const data = inherited ? { ...inherited, ...event.data } : (event.data ?? NO_DATA)
   const spanContext = trace.getActiveSpan()?.spanContext()
   return new HookLogRecord({
     eventId: name('eventId', event.eventId) || new Uuidv7(observedAt),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { observed, observeStream } from '../../src/agents/observe.ts'
 import { patchExport, patchMethod } from '../../src/agents/patch.ts'
-import { activeScope, type Scope } from '../../src/agents/scope.ts'
+import { activeScope, type Scope } from '../../src/scope.ts'
 
 const SCOPE: Scope = { sessionId: 'inside' }
 

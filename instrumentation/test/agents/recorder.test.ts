@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { HookEvent } from '@agentic-hooks/events'
 import { describe, expect, it } from 'vitest'
-import { AgentRecorder, insideTool, type RecorderOptions } from '../../src/agents/recorder.ts'
-import { scopeStorage } from '../../src/agents/scope.ts'
+import { AgentRecorder, type RecorderOptions } from '../../src/agents/recorder.ts'
 import { sessions } from '../../src/agents/sessions.ts'
-import { ambient } from '../../src/ambient.ts'
+import { insideTool, scopeStorage } from '../../src/scope.ts'
 
 function setUp(options: Partial<RecorderOptions> = {}) {
   const events: HookEvent[] = []
@@ -32,7 +31,7 @@ describe('the session of a call', () => {
 
   it("is that of the application's own session, before the process's", () => {
     const { recorder } = setUp()
-    ambient.run({ sessionId: 'mine' }, () => expect(recorder.scope().sessionId).toBe('mine'))
+    scopeStorage.run({ sessionId: 'mine' }, () => expect(recorder.scope().sessionId).toBe('mine'))
     expect(recorder.scope().sessionId).toBe(sessions.processSessionId)
   })
 })

@@ -147,7 +147,25 @@ describe('an application with sessions of its own', () => {
     const run = await runAgent(fixture('own-session.mjs'))
     // Two clients deliver them; the ids have the order in which they were emitted.
     const events = run.events.toSorted((a, b) => (a.eventId < b.eventId ? -1 : 1))
-    expect(bySession({ ...run, events })).toEqual([SESSION, SESSION])
+    const asked = [
+      'tool_execution_started ask',
+      'session_started',
+      'tool_execution_started work',
+      'progress',
+      'tool_execution_completed work',
+      'tool_execution_completed ask',
+      'session_completed',
+    ]
+    expect(bySession({ ...run, events })).toEqual([SESSION, SESSION, asked])
+    const dataOf = (type: string, tool?: string) =>
+      events.find(
+        ({ sessionId, eventType, data }) =>
+          sessionId === 'asked' && eventType === type && data.tool_name === tool,
+      )?.data
+    const ask = dataOf('tool_execution_started', 'ask')
+    const work = dataOf('tool_execution_started', 'work')
+    expect(work?.parent_tool_use_id).toBe(ask?.tool_use_id)
+    expect(dataOf('progress')?.parent_tool_use_id).toBe(work?.tool_use_id)
     const calls = events.filter(({ sessionId }) => sessionId === 'recorded')
     expect(new Set(calls.map(({ data }) => data.agent_id))).toEqual(new Set(['a1']))
     expect(run.stderr).toBe('')

@@ -3,14 +3,8 @@ import { BoundedMap } from '../../agents/bounded-map.ts'
 import { conversationIdIn, plainText } from '../../agents/conversation.ts'
 import { isAbort } from '../../agents/error.ts'
 import type { Operation } from '../../agents/operation.ts'
-import {
-  type AgentRecorder,
-  insideModelCall,
-  insideTool,
-  newMessages,
-  type ToolCall,
-} from '../../agents/recorder.ts'
-import { activeScope, type Scope } from '../../agents/scope.ts'
+import { type AgentRecorder, newMessages, type ToolCall } from '../../agents/recorder.ts'
+import { activeScope, insideModelCall, insideTool, type Scope } from '../../scope.ts'
 import { usageOf } from './usage.ts'
 
 /** What the channel `ai:telemetry` publishes: the same object at the start and at the end. */

@@ -5,7 +5,7 @@ import {
   activeRecorder,
 } from '../../agents/agent-instrumentation.ts'
 import { quietly } from '../../agents/error.ts'
-import { activeScope, scopeStorage } from '../../agents/scope.ts'
+import { activeScope, scopeStorage } from '../../scope.ts'
 import { AiCalls, type TelemetryMessage } from './calls.ts'
 
 const FRAMEWORK = 'ai'

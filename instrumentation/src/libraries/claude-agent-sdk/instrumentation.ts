@@ -7,7 +7,7 @@ import {
 import { quietly } from '../../agents/error.ts'
 import { observeIterator } from '../../agents/observe.ts'
 import { patchExport } from '../../agents/patch.ts'
-import { activeScope } from '../../agents/scope.ts'
+import { activeScope } from '../../scope.ts'
 import { observedOptions } from './options.ts'
 import { QueryEvents } from './query-events.ts'
 import type { Message, Options } from './types.ts'

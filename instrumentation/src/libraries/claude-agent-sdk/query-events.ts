@@ -2,7 +2,7 @@ import { EventType } from '@agentic-hooks/events'
 import { isAbort } from '../../agents/error.ts'
 import type { Operation } from '../../agents/operation.ts'
 import type { AgentRecorder, ToolCall, Usage } from '../../agents/recorder.ts'
-import type { Scope } from '../../agents/scope.ts'
+import type { Scope } from '../../scope.ts'
 import type { HookInput, Message, PermissionResult } from './types.ts'
 
 /** Tools that start an agent. */

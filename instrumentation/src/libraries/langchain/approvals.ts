@@ -1,7 +1,7 @@
 import { EventType } from '@agentic-hooks/events'
 import { plainText } from '../../agents/conversation.ts'
 import type { AgentRecorder, ToolCall } from '../../agents/recorder.ts'
-import type { Scope } from '../../agents/scope.ts'
+import type { Scope } from '../../scope.ts'
 import { isToolMessage, messagesIn } from './messages.ts'
 
 /** LangGraph's way to stop and ask: thrown in a node or a tool, and through everything around it. */

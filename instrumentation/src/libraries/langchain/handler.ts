@@ -2,7 +2,7 @@ import { parsedJson, plainText } from '../../agents/conversation.ts'
 import { isAbort } from '../../agents/error.ts'
 import type { Operation } from '../../agents/operation.ts'
 import { type AgentRecorder, addUsage, type Usage } from '../../agents/recorder.ts'
-import { activeScope, type Scope } from '../../agents/scope.ts'
+import { type ActiveScope, activeScope, type Scope } from '../../scope.ts'
 import { Approvals, isInterrupt } from './approvals.ts'
 import {
   answerOf,
@@ -53,7 +53,7 @@ export function isHookEventsHandler(handler: unknown): handler is HookEventsHand
   return (handler as { name?: unknown } | undefined)?.name === HANDLER_NAME
 }
 
-const modelCalls = new WeakMap<Scope, Operation>()
+const modelCalls = new WeakMap<ActiveScope, Operation>()
 
 /** The model call that started in a scope of its own. */
 export function modelCallIn(scope: Scope): Operation | undefined {

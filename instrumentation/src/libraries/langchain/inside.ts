@@ -3,8 +3,7 @@ import { conversationIdIn } from '../../agents/conversation.ts'
 import { quietly } from '../../agents/error.ts'
 import { observed, observeIterator, runIn } from '../../agents/observe.ts'
 import { patchMethod } from '../../agents/patch.ts'
-import { insideModelCall, insideTool } from '../../agents/recorder.ts'
-import type { Scope } from '../../agents/scope.ts'
+import { insideModelCall, insideTool, type Scope } from '../../scope.ts'
 import { isHookEventsHandler, modelCallIn } from './handler.ts'
 
 type Iterate = (this: object, ...args: unknown[]) => AsyncIterableIterator<unknown>

@@ -2,8 +2,7 @@ import { activeRecorder } from '../../agents/agent-instrumentation.ts'
 import { quietly } from '../../agents/error.ts'
 import { type Observation, observed } from '../../agents/observe.ts'
 import { patchMethod } from '../../agents/patch.ts'
-import { insideTool } from '../../agents/recorder.ts'
-import { activeScope } from '../../agents/scope.ts'
+import { activeScope, insideTool } from '../../scope.ts'
 import { isSameTool, observeTool } from './tool-result.ts'
 
 interface Server {

@@ -2,7 +2,7 @@ import { plainText } from '../../agents/conversation.ts'
 import type { Observation } from '../../agents/observe.ts'
 import type { Operation } from '../../agents/operation.ts'
 import type { AgentRecorder } from '../../agents/recorder.ts'
-import type { Scope } from '../../agents/scope.ts'
+import type { Scope } from '../../scope.ts'
 
 /** What a tool of a server answers; a failed one answers too. */
 interface CallToolResult {

@@ -2,11 +2,11 @@ import { EventType } from '@agentic-hooks/events'
 import { parsedJson } from '../../agents/conversation.ts'
 import { isAbort, quietly } from '../../agents/error.ts'
 import type { Operation } from '../../agents/operation.ts'
-import { type AgentRecorder, addUsage, insideTool, type ToolCall, type Usage } from '../../agents/recorder.ts'
-import { activeScope, type Scope } from '../../agents/scope.ts'
+import { type AgentRecorder, addUsage, type ToolCall, type Usage } from '../../agents/recorder.ts'
+import { type ActiveScope, activeScope, insideTool, type Scope } from '../../scope.ts'
 import type { Agent, ApprovalItem, RunResult, RunState, Tool, ToolCallItem } from './types.ts'
 
-const runs = new WeakMap<Scope, AgentRun>()
+const runs = new WeakMap<ActiveScope, AgentRun>()
 
 /** The run whose code is running, but not inside one of its tools. */
 export function currentRun(): AgentRun | undefined {

@@ -3,7 +3,7 @@ import { plainText } from '../../agents/conversation.ts'
 import { quietly } from '../../agents/error.ts'
 import { observed, runIn } from '../../agents/observe.ts'
 import { patchMethod } from '../../agents/patch.ts'
-import { activeScope } from '../../agents/scope.ts'
+import { activeScope } from '../../scope.ts'
 import { patchModel, patchProvider } from './model.ts'
 import { AgentRun, currentRun } from './run.ts'
 import type {

@@ -2,8 +2,8 @@ import { accessSync, constants, renameSync, statSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { diag } from '@opentelemetry/api'
-import { isSetAside, type Owner, ownerOf, stateOf } from './delivery/spool-owner.ts'
-import type { ClientLogger } from './options/options.ts'
+import type { ClientLogger } from '../options/options.ts'
+import { isSetAside, type Owner, ownerOf, stateOf } from './spool-owner.ts'
 
 export const SCAN_INTERVAL_MILLIS = 60_000
 /** When the file of a process that cannot be seen from here counts as left behind; living ones touch theirs. */
