@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
+import { nearestName } from '@agentic-hooks/events'
 import pino, { type Logger } from 'pino'
 import { type Command, Stopped } from './commands/command.ts'
 import { helpText } from './commands/help.ts'
@@ -73,7 +74,11 @@ function parse(command: Command, args: readonly string[]) {
       allowPositionals: true,
     })
   } catch (error) {
-    throw new ConfigError(error instanceof Error ? error.message : String(error))
+    const message = error instanceof Error ? error.message : String(error)
+    const [, unknown] = /^Unknown option '--([^']+)'/.exec(message) ?? []
+    const known = Object.keys({ ...OPTION_FLAGS, ...command.flags })
+    const nearest = unknown === undefined ? null : nearestName(unknown, known)
+    throw new ConfigError(nearest === null ? message : `${message}; did you mean --${nearest}?`)
   }
 }
 

@@ -49,6 +49,7 @@ describe('agentic-hooks-receiver', () => {
   it.each([
     [['--port', 'http'], '--port is "http"; it must be one or several integers from 0 to 65535'],
     [['--prot', '1'], "Unknown option '--prot'"],
+    [['--prot', '1'], 'did you mean --port?'],
     [['server'], 'there is no command "server"; --help lists them'],
     [['serve', 'now'], 'there is no command "now"'],
     [['--auth-tokens-file', '/does/not/exist'], 'AUTH_TOKENS_FILE cannot be read'],

@@ -67,6 +67,18 @@ describe('readConfig', () => {
     [{ MAX_BODY_BYTES: '-1' }, 'MAX_BODY_BYTES is "-1"; it must be a number of bytes'],
     [{ EXPORT_RETRY_MILLIS: '1.5' }, 'EXPORT_RETRY_MILLIS is "1.5"; it must be milliseconds'],
     [{ EXPORTERS: '[{"name":"x"}]' }, 'EXPORTERS is not allowed; it must be package names'],
+    [
+      { EXPORTERS: '[{"package":"x","option":{"databaseUrl":"secret"}}]' },
+      'objects: an exporter has no option option; did you mean options? The options are package, options',
+    ],
+    [
+      { EXPORTERS: '[{"package":"x","options":"secret"}]' },
+      'an exporter option options is not allowed; it must be an object',
+    ],
+    [
+      { EXPORTERS: '[{"package":"x","__proto__":{"options":{}}}]' },
+      'an exporter has no option __proto__; the options are package, options',
+    ],
     [{ EXPORTERS: '["x"' }, 'EXPORTERS is not allowed; it must be package names'],
     [{ EXPORTERS: ' , ' }, 'EXPORTERS is not allowed; it must be package names'],
     [{ EXPORTERS: '[]' }, 'EXPORTERS is not allowed; it must be package names'],

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { type FileSystem, nodeFileSystem } from '@agentic-hooks/durable-files'
+import { checkOptions, OptionRule, type OptionRules } from '@agentic-hooks/events'
 
 /** What the exporter tells whoever runs it; pino's loggers fit. */
 export interface Logger {
@@ -47,42 +48,22 @@ const DEFAULTS: ResolvedOptions = {
   fileSystem: nodeFileSystem,
 }
 
-/** What is allowed for each option: a test and the words for a person. */
-const RULES: Record<keyof ResolvedOptions, readonly [(value: unknown) => boolean, string]> = {
-  path: [(value) => typeof value === 'string' && value !== '', 'a path'],
-  maxFileBytes: integerFrom(1),
-  rotateDaily: [(value) => typeof value === 'boolean', 'true or false'],
-  maxFiles: [(value) => value === null || isIntegerFrom(value, 1), 'an integer from 1, or null to keep all'],
-  maxQueuedBytes: integerFrom(1),
-  maxGroupBytes: integerFrom(1),
-  logger: [isObject, 'an object with the functions info and warn'],
-  fileSystem: [isObject, 'an object with functions of node:fs/promises'],
+const RULES: OptionRules<keyof ResolvedOptions> = {
+  path: OptionRule.text('a path'),
+  maxFileBytes: OptionRule.integer(1),
+  rotateDaily: OptionRule.boolean,
+  maxFiles: {
+    allowed: 'an integer from 1, or null to keep all',
+    allows: (value) => value === null || OptionRule.integer(1).allows(value),
+  },
+  maxQueuedBytes: OptionRule.integer(1),
+  maxGroupBytes: OptionRule.integer(1),
+  logger: OptionRule.objectWith('an object with the methods info and warn', 'info', 'warn'),
+  fileSystem: OptionRule.objectWith('an object with functions of node:fs/promises'),
 }
 
-/** @throws Error that names the option, its value and what is allowed */
+/** @throws TypeError that names the option, its value and what is allowed */
 export function resolveOptions(options: object): ResolvedOptions {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined)
-  for (const [name, value] of given) {
-    if (!Object.hasOwn(RULES, name)) {
-      throw new Error(`exporter-jsonl has no option ${name}; there are ${Object.keys(RULES).join(', ')}`)
-    }
-    const [isAllowed, allowed] = RULES[name as keyof ResolvedOptions]
-    if (!isAllowed(value)) {
-      throw new Error(`exporter-jsonl: ${name} is ${JSON.stringify(value)}; it must be ${allowed}`)
-    }
-  }
-  const resolved: ResolvedOptions = { ...DEFAULTS, ...Object.fromEntries(given) }
+  const resolved = { ...DEFAULTS, ...checkOptions<ResolvedOptions>('exporter-jsonl', RULES, options) }
   return { ...resolved, path: resolve(resolved.path) }
-}
-
-function integerFrom(min: number): readonly [(value: unknown) => boolean, string] {
-  return [(value) => isIntegerFrom(value, min), `an integer from ${min}`]
-}
-
-function isIntegerFrom(value: unknown, min: number): boolean {
-  return Number.isSafeInteger(value) && Number(value) >= min
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null
 }

@@ -301,15 +301,21 @@ describe('a disk in trouble', () => {
 
 describe('createExporter', () => {
   it.each([
-    [{ path: '' }, 'exporter-jsonl: path is ""; it must be a path'],
-    [{ maxFileBytes: 0 }, 'exporter-jsonl: maxFileBytes is 0; it must be an integer from 1'],
-    [{ maxFileBytes: '10' }, 'exporter-jsonl: maxFileBytes is "10"; it must be an integer from 1'],
-    [{ rotateDaily: 1 }, 'exporter-jsonl: rotateDaily is 1; it must be true or false'],
-    [{ maxFiles: 0 }, 'exporter-jsonl: maxFiles is 0; it must be an integer from 1, or null to keep all'],
-    [{ logger: console.warn }, 'exporter-jsonl: logger is'],
-    [{ maxBytes: 5 }, 'exporter-jsonl has no option maxBytes; there are path, maxFileBytes,'],
-    [{ constructor: 5 }, 'exporter-jsonl has no option constructor; there are path,'],
-    [JSON.parse('{"__proto__":5}'), 'exporter-jsonl has no option __proto__; there are path,'],
+    [{ path: '' }, "exporter-jsonl option path is ''; it must be a path"],
+    [{ maxFileBytes: 0 }, 'exporter-jsonl option maxFileBytes is 0; it must be an integer from 1'],
+    [{ maxFileBytes: '10' }, "exporter-jsonl option maxFileBytes is '10'; it must be an integer from 1"],
+    [{ rotateDaily: 1 }, 'exporter-jsonl option rotateDaily is 1; it must be true or false'],
+    [
+      { maxFiles: 0 },
+      'exporter-jsonl option maxFiles is 0; it must be an integer from 1, or null to keep all',
+    ],
+    [{ logger: console.warn }, 'exporter-jsonl option logger is'],
+    [
+      { maxBytes: 5 },
+      'exporter-jsonl has no option maxBytes; did you mean maxFiles? The options are path, maxFileBytes,',
+    ],
+    [JSON.parse('{"__proto__": {"path": "x"}}'), 'exporter-jsonl has no option __proto__;'],
+    [{ constructor: 1 }, 'exporter-jsonl has no option constructor;'],
   ])('refuses %o', (options, message) => {
     expect(() => createExporter(options)).toThrow(message)
   })

@@ -1,3 +1,4 @@
+import { checkOptions, OptionRule, type OptionRules } from '@agentic-hooks/events'
 import { databaseHosts } from './connection/database-url.ts'
 
 /** What the exporter tells whoever runs it; pino's loggers fit. */
@@ -70,85 +71,50 @@ const DEFAULTS: Omit<ResolvedOptions, 'databaseUrl'> = {
 /** Node's timers fire at once for anything longer. */
 const MAX_TIMER_MILLIS = 2 ** 31 - 1
 
-/** What is allowed for each option: a test and the words for a person. */
-const RULES: Record<keyof ResolvedOptions, readonly [(value: unknown) => boolean, string]> = {
-  databaseUrl: [isPostgresUrl, 'a URL such as postgres://user:password@localhost:5432/database'],
-  connections: integerFrom(1, 100),
-  maxGroupBytes: integerFrom(1024, 2 ** 28),
-  maxQueuedBytes: integerFrom(1024, Number.MAX_SAFE_INTEGER),
-  connectTimeoutMillis: integerFrom(1, MAX_TIMER_MILLIS),
-  writeTimeoutMillis: integerFrom(1, MAX_TIMER_MILLIS),
-  queryTimeoutMillis: integerFrom(1, MAX_TIMER_MILLIS),
-  startTimeoutMillis: integerFrom(0, MAX_TIMER_MILLIS),
-  manageSchema: [(value) => typeof value === 'boolean', 'true or false'],
-  partitionBy: [(value) => value === 'day' || value === 'month', '"day" or "month"'],
-  partitionsAhead: integerFrom(0, 366),
-  retentionDays: [
-    (value) => value === null || isIntegerFrom(value, 1, 100_000),
-    'an integer from 1, or null',
-  ],
-  maintenanceIntervalMillis: integerFrom(100, MAX_TIMER_MILLIS),
-  logger: [isLogger, 'an object with the methods info and warn'],
+const timer = OptionRule.integer(1, MAX_TIMER_MILLIS)
+
+const RULES: OptionRules<keyof ResolvedOptions> = {
+  databaseUrl: {
+    allowed: 'a URL such as postgres://user:password@localhost:5432/database',
+    allows: isPostgresUrl,
+    isRequired: true,
+    isSecret: true,
+    problemInside: problemInsideUrl,
+  },
+  connections: OptionRule.integer(1, 100),
+  maxGroupBytes: OptionRule.integer(1024, 2 ** 28),
+  maxQueuedBytes: OptionRule.integer(1024),
+  connectTimeoutMillis: timer,
+  writeTimeoutMillis: timer,
+  queryTimeoutMillis: timer,
+  startTimeoutMillis: OptionRule.integer(0, MAX_TIMER_MILLIS),
+  manageSchema: OptionRule.boolean,
+  partitionBy: OptionRule.oneOf('day', 'month'),
+  partitionsAhead: OptionRule.integer(0, 366),
+  retentionDays: {
+    allowed: 'an integer from 1 to 100,000, or null',
+    allows: (value) => value === null || OptionRule.integer(1, 100_000).allows(value),
+  },
+  maintenanceIntervalMillis: OptionRule.integer(100, MAX_TIMER_MILLIS),
+  logger: OptionRule.objectWith('an object with the methods info and warn', 'info', 'warn'),
 }
 
-/** @throws Error that names the first wrong option, its value and what is allowed */
+/** @throws TypeError that names the first wrong option, its value and what is allowed */
 export function resolveOptions(options: Readonly<Record<string, unknown>>): ResolvedOptions {
-  const resolved: Record<string, unknown> = { ...DEFAULTS }
-  for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(RULES, name)) {
-      throw new Error(`exporter-postgres: unknown option ${name}; known are ${Object.keys(RULES).join(', ')}`)
-    }
-    if (value !== undefined) resolved[name] = value
-  }
-  for (const [name, [allows, allowed]] of Object.entries(RULES)) {
-    const value = resolved[name]
-    if (allows(value)) continue
-    throw new Error(
-      `exporter-postgres: option ${name} must be ${allowed}, not ${describe(name, value)}${reasonOf(name, value)}`,
-    )
-  }
-  return resolved as unknown as ResolvedOptions
-}
-
-function describe(name: string, value: unknown): string {
-  if (value === undefined) return 'missing'
-  // The URL holds a password.
-  if (name === 'databaseUrl') return typeof value === 'string' ? 'what was given' : `a ${typeof value}`
-  return JSON.stringify(value) ?? String(value)
-}
-
-/** For the one option whose value is never shown. */
-function reasonOf(name: string, value: unknown): string {
-  if (name !== 'databaseUrl' || typeof value !== 'string') return ''
-  try {
-    databaseHosts(value)
-    return ''
-  } catch (error) {
-    return error instanceof Error ? `: ${error.message}` : ''
-  }
-}
-
-function integerFrom(least: number, most: number): readonly [(value: unknown) => boolean, string] {
-  return [(value) => isIntegerFrom(value, least, most), `an integer from ${least} to ${most}`]
-}
-
-function isIntegerFrom(value: unknown, least: number, most: number): boolean {
-  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
+  const given = checkOptions<ResolvedOptions>('exporter-postgres', RULES, options)
+  return { ...DEFAULTS, ...given } as ResolvedOptions
 }
 
 function isPostgresUrl(value: unknown): boolean {
-  if (typeof value !== 'string' || !/^postgres(ql)?:\/\/./.test(value)) return false
-  try {
-    return databaseHosts(value).length > 0
-  } catch {
-    return false
-  }
+  return typeof value === 'string' && /^postgres(ql)?:\/\/./.test(value)
 }
 
-function isLogger(value: unknown): boolean {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    ['info', 'warn'].every((method) => typeof (value as Record<string, unknown>)[method] === 'function')
-  )
+/** The URL itself is never shown: it holds a password. */
+function problemInsideUrl(owner: string, path: string, value: unknown): string | null {
+  try {
+    databaseHosts(String(value))
+    return null
+  } catch (error) {
+    return `${owner} option ${path} cannot be used: ${error instanceof Error ? error.message : 'it is no URL'}`
+  }
 }

@@ -35,7 +35,9 @@ describe('a database URL', () => {
     'postgres://user:secret@one/hooks?target_session_attrs=standby',
     'http://user:secret@one/hooks',
   ])('that cannot be used is refused by a sentence without its password: %s', (databaseUrl) => {
-    expect(() => createExporter({ databaseUrl })).toThrow(/databaseUrl must be a URL such as/)
+    expect(() => createExporter({ databaseUrl })).toThrow(
+      /option databaseUrl (cannot be used|is not allowed)/,
+    )
     expect(() => createExporter({ databaseUrl })).not.toThrow(/secret/)
   })
 
@@ -44,6 +46,6 @@ describe('a database URL', () => {
       ['databaseUrl', 'postgres://localhost/x'],
       [name, 1],
     ])
-    expect(() => createExporter(options)).toThrow(`unknown option ${name}`)
+    expect(() => createExporter(options)).toThrow(`has no option ${name}`)
   })
 })

@@ -1,4 +1,4 @@
-import { inspect } from 'node:util'
+import { checkOptions, OptionRule, type OptionRules } from '@agentic-hooks/events'
 import { diag } from '@opentelemetry/api'
 import { environmentOptions } from './environment.ts'
 import type { ClientLogger, HookClientOptions } from './options.ts'
@@ -53,52 +53,74 @@ export const DEFAULTS = {
   disabled: false,
 } as const satisfies Pick<ClientConfig, Defaulted>
 
-/** Says what a value must be, or null when it is. */
-type Check = (value: unknown) => string | null
-
 /** One day: no timer waits longer than three weeks, and nobody means to. */
 const MAX_MILLIS = 86_400_000
 const MAX_COUNT = 10_000_000
 const MAX_BYTES = 2 ** 40
-const millis = integer(1, MAX_MILLIS)
+const millis = OptionRule.integer(1, MAX_MILLIS)
 
-const CHECKS: Readonly<Record<OptionName, Check>> = {
-  endpoint: (value) => (toHttpUrl(value) ? null : 'must be an http or https URL'),
-  protocol: oneOf('http/protobuf', 'http/json'),
-  headers: (value) =>
-    typeof value === 'function' || isTextMap(value) ? null : 'must be an object of strings, or a function',
-  compression: oneOf('none', 'gzip'),
-  tls: object('must be an object with ca, cert or key'),
-  exporter: withMethod('export', 'must be a LogRecordExporter'),
-  loggerProvider: withMethod('getLogger', 'must be a LoggerProvider'),
-  batchSize: integer(1, 10_000),
+/** What is inside is not printed: it may be a credential. */
+const header: OptionRule = { ...OptionRule.text('text'), allows: isText, isSecret: true }
+const pem: OptionRule = {
+  allowed: 'text or a Buffer, in PEM',
+  allows: (value) => isText(value) || Buffer.isBuffer(value),
+  isSecret: true,
+}
+const pattern: OptionRule = {
+  allowed: 'a regular expression',
+  allows: (value) => value instanceof RegExp,
+}
+
+const RULES: OptionRules<OptionName> = {
+  endpoint: { allowed: 'an http or https URL', allows: (value) => toHttpUrl(value) !== null },
+  protocol: OptionRule.oneOf('http/protobuf', 'http/json'),
+  headers: OptionRule.either(
+    'an object of strings, or a function',
+    OptionRule.function,
+    OptionRule.mapOf('an object of strings', header),
+  ),
+  compression: OptionRule.oneOf('none', 'gzip'),
+  tls: OptionRule.options('an object with ca, cert or key', { ca: pem, cert: pem, key: pem }),
+  exporter: OptionRule.objectWith('a LogRecordExporter', 'export'),
+  loggerProvider: OptionRule.objectWith('a LoggerProvider', 'getLogger'),
+  batchSize: OptionRule.integer(1, 10_000),
   flushIntervalMillis: millis,
-  maxQueueSize: integer(1, MAX_COUNT),
-  maxQueueBytes: integer(1024, MAX_BYTES),
-  queueFullPolicy: oneOf('dropNewest', 'dropOldest'),
-  maxPayloadBytes: integer(64, 2 ** 28),
-  concurrencyLimit: integer(1, 100),
-  maxRetryAttempts: integer(0, 1000),
+  maxQueueSize: OptionRule.integer(1, MAX_COUNT),
+  maxQueueBytes: OptionRule.integer(1024, MAX_BYTES),
+  queueFullPolicy: OptionRule.oneOf('dropNewest', 'dropOldest'),
+  maxPayloadBytes: OptionRule.integer(64, 2 ** 28),
+  concurrencyLimit: OptionRule.integer(1, 100),
+  maxRetryAttempts: OptionRule.integer(0, 1000),
   retryInitialDelayMillis: millis,
-  retryBackoffFactor: number(1, 10),
+  retryBackoffFactor: OptionRule.number(1, 10),
   retryMaxDelayMillis: millis,
-  retryJitter: number(0, 1),
+  retryJitter: OptionRule.number(0, 1),
   exportTimeoutMillis: millis,
   flushTimeoutMillis: millis,
   shutdownTimeoutMillis: millis,
-  spool: (value) => (typeof value === 'string' && value !== '' ? null : 'must be the path of a directory'),
-  maxSpoolBytes: integer(1024, MAX_BYTES),
-  durability: oneOf('memory', 'disk'),
-  redact: (value) =>
-    typeof value === 'boolean' || isObject(value) ? null : 'must be a boolean or an object',
-  resourceAttributes: object('must be an object'),
-  onDrop: (value) => (typeof value === 'function' ? null : 'must be a function'),
-  logger: withMethod('warn', 'must have the methods warn and info'),
-  meterProvider: withMethod('getMeter', 'must be a MeterProvider'),
-  disabled: (value) => (typeof value === 'boolean' ? null : 'must be a boolean'),
+  spool: OptionRule.text('the path of a directory'),
+  maxSpoolBytes: OptionRule.integer(1024, MAX_BYTES),
+  durability: OptionRule.oneOf('memory', 'disk'),
+  redact: OptionRule.either(
+    'a boolean or an object',
+    OptionRule.boolean,
+    OptionRule.options('an object with patterns, keys or defaults', {
+      patterns: OptionRule.listOf('an array of regular expressions', pattern),
+      keys: OptionRule.listOf(
+        'an array of names and regular expressions',
+        OptionRule.either('a name or a regular expression', OptionRule.text('a name'), pattern),
+      ),
+      defaults: OptionRule.boolean,
+    }),
+  ),
+  resourceAttributes: OptionRule.objectWith('an object'),
+  onDrop: OptionRule.function,
+  logger: OptionRule.objectWith('an object with the methods warn and info', 'warn', 'info'),
+  meterProvider: OptionRule.objectWith('a MeterProvider', 'getMeter'),
+  disabled: OptionRule.boolean,
 }
 
-export const OPTION_NAMES = Object.keys(CHECKS) as readonly OptionName[]
+export const OPTION_NAMES = Object.keys(RULES) as readonly OptionName[]
 
 /**
  * Options, environment and defaults as one checked configuration; the earlier ones win.
@@ -108,13 +130,9 @@ export function resolveConfig(
   options: HookClientOptions,
   env: NodeJS.ProcessEnv = process.env,
 ): ClientConfig {
-  const given = withoutUndefined(options)
-  for (const [name, value] of Object.entries(given)) {
-    const problem = problemWith(name, value)
-    if (problem) throw new TypeError(`HookClient option ${name} is ${show(value)}; it ${problem}`)
-  }
-  const logger = options.logger ?? DEFAULTS.logger
-  const fromEnvironment = environmentOptions(env, problemWith, (message) => logger.warn(message))
+  const given = checkOptions<HookClientOptions>('HookClient', RULES, options)
+  const logger = given.logger ?? DEFAULTS.logger
+  const fromEnvironment = environmentOptions(env, RULES, (message) => logger.warn(message))
   const config = { ...DEFAULTS, ...fromEnvironment, ...given }
   if (config.durability === 'disk' && !config.spool) {
     throw new TypeError('HookClient option durability is "disk"; it needs the option spool, a directory')
@@ -122,7 +140,7 @@ export function resolveConfig(
   if (config.exporter && config.loggerProvider) {
     throw new TypeError('HookClient options exporter and loggerProvider exclude each other')
   }
-  const endpoint = options.endpoint ? logsUrl(options.endpoint) : new URL(config.endpoint)
+  const endpoint = given.endpoint ? logsUrl(given.endpoint) : new URL(config.endpoint)
   return Object.freeze({ ...config, endpoint })
 }
 
@@ -133,54 +151,8 @@ function logsUrl(endpoint: string | URL): URL {
   return url
 }
 
-function problemWith(name: string, value: unknown): string | null {
-  const check = Object.hasOwn(CHECKS, name) ? CHECKS[name as OptionName] : null
-  return check ? check(value) : `does not exist; the options are ${OPTION_NAMES.join(', ')}`
-}
-
-function show(value: unknown): string {
-  return inspect(value, { depth: 0, maxStringLength: 80 })
-}
-
-function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
-}
-
-function integer(min: number, max: number): Check {
-  return (value) =>
-    Number.isInteger(value) && isWithin(value as number, min, max)
-      ? null
-      : // Not earlier: the first use of a locale costs 20 ms.
-        `must be an integer from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
-}
-
-function number(min: number, max: number): Check {
-  return (value) =>
-    typeof value === 'number' && isWithin(value, min, max) ? null : `must be a number from ${min} to ${max}`
-}
-
-function isWithin(value: number, min: number, max: number): boolean {
-  return value >= min && value <= max
-}
-
-function oneOf(...allowed: string[]): Check {
-  return (value) => (allowed.includes(value as string) ? null : `must be ${allowed.join(' or ')}`)
-}
-
-function object(problem: string): Check {
-  return (value) => (isObject(value) ? null : problem)
-}
-
-function withMethod(method: string, problem: string): Check {
-  return (value) => (isObject(value) && typeof value[method] === 'function' ? null : problem)
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function isTextMap(value: unknown): boolean {
-  return isObject(value) && Object.values(value).every((member) => typeof member === 'string')
+function isText(value: unknown): boolean {
+  return typeof value === 'string'
 }
 
 function toHttpUrl(value: unknown): URL | null {

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs'
+import { type OptionRules, problemWithValue } from '@agentic-hooks/events'
 import { parseKeyPairsIntoRecord } from '@opentelemetry/core'
 import type { HookClientOptions, TlsOptions } from './options.ts'
 
-/** What is wrong with the value of an option, or null. */
-type Check = (option: keyof HookClientOptions, value: unknown) => string | null
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 /**
@@ -12,7 +11,7 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
  */
 export function environmentOptions(
   env: NodeJS.ProcessEnv,
-  check: Check,
+  rules: OptionRules<keyof HookClientOptions>,
   warn: (message: string) => void,
 ): Partial<HookClientOptions> {
   const options: Writable<HookClientOptions> = {}
@@ -26,9 +25,11 @@ export function environmentOptions(
       const text = env[variable]?.trim()
       if (!text) continue
       const value = parse(text, variable)
-      const problem = check(option, value)
+      // The text is what a person has written, and what a message has to show.
+      const allows = () => rules[option].allows(value)
+      const problem = problemWithValue(variable, { ...rules[option], allows }, text)
       if (problem) {
-        warn(`${variable} is '${text}'; it ${problem}, so it is ignored`)
+        warn(`${problem}, so it is ignored`)
       } else {
         options[option] = value as HookClientOptions[Name]
         return

@@ -24,9 +24,22 @@ describe('a wrong option throws a message that names it', () => {
     [{ protocol: 'grpc' }, "HookClient option protocol is 'grpc'; it must be http/protobuf or http/json"],
     [{ queueFullPolicy: 'block' }, 'it must be dropNewest or dropOldest'],
     [
-      { headers: { a: 1 } },
-      'HookClient option headers is { a: 1 }; it must be an object of strings, or a function',
+      { headers: 'a=1' },
+      "HookClient option headers is 'a=1'; it must be an object of strings, or a function",
     ],
+    [
+      { headers: { a: 'secret', b: 1 } },
+      'HookClient option headers.b is of the type number; it must be text',
+    ],
+    [{ tls: { cart: 'PEM' } }, 'HookClient has no option tls.cart; did you mean tls.cert?'],
+    [
+      { tls: { key: 7 } },
+      'HookClient option tls.key is of the type number; it must be text or a Buffer, in PEM',
+    ],
+    [{ redact: { pattern: [] } }, 'HookClient has no option redact.pattern; did you mean redact.patterns?'],
+    [{ redact: { patterns: ['x'] } }, "redact.patterns[0] is 'x'; it must be a regular expression"],
+    [{ redact: { keys: /x/ } }, 'option redact.keys is /x/; it must be an array of names and regular'],
+    [{ logger: { warn() {} } }, 'it must be an object with the methods warn and info'],
     [{ exporter: {} }, 'HookClient option exporter is {}; it must be a LogRecordExporter'],
     [{ onDrop: true }, 'HookClient option onDrop is true; it must be a function'],
     [
@@ -36,8 +49,11 @@ describe('a wrong option throws a message that names it', () => {
     [{ exporter: new InMemoryExporter(), loggerProvider: { getLogger() {} } }, 'exclude each other'],
     [
       { flushInterval: 1 },
-      'HookClient option flushInterval is 1; it does not exist; the options are endpoint,',
+      'HookClient has no option flushInterval; did you mean flushIntervalMillis? The options are endpoint,',
     ],
+    [JSON.parse('{"__proto__": {"disabled": true}}'), 'HookClient has no option __proto__;'],
+    [{ constructor: 1 }, 'HookClient has no option constructor;'],
+    [null, 'HookClient options are null; they must be an object'],
     [{ spool: '/dev/null/x' }, 'ENOTDIR'],
   ])('%o', (options, message) => {
     expect(() => new HookClient(options as HookClientOptions)).toThrow(message)

@@ -1,7 +1,11 @@
 import { isIPv6 } from 'node:net'
+import { checkOptions, OptionRule } from '@agentic-hooks/events'
 import type { ExporterSpec } from '../storage/load.ts'
 
-/** What values an option takes. `parse` returns undefined for a value that is not allowed. */
+/**
+ * What values an option takes. `parse` returns undefined for a value that is not allowed, or throws a TypeError that
+ * says which part of it is not.
+ */
 export interface Kind<T> {
   /** Stands for the value in `--help`. */
   readonly placeholder: string
@@ -126,14 +130,16 @@ export const exporterList: Kind<readonly ExporterSpec[]> = {
   },
 }
 
+const EXPORTER_RULES = {
+  // The values may hold passwords.
+  package: { ...OptionRule.text('the name of a package'), isRequired: true, isSecret: true },
+  options: { ...OptionRule.objectWith('an object'), isSecret: true },
+}
+
 function toExporterSpec(entry: unknown): ExporterSpec | undefined {
   if (typeof entry === 'string') return { package: entry }
-  if (typeof entry !== 'object' || entry === null) return undefined
-  const { package: name, options, ...rest } = entry as { package?: unknown; options?: unknown }
-  if (typeof name !== 'string' || Object.keys(rest).length) return undefined
-  if (options === undefined) return { package: name }
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) return undefined
-  return { package: name, options: options as Record<string, unknown> }
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return undefined
+  return checkOptions<ExporterSpec>('an exporter', EXPORTER_RULES, entry) as ExporterSpec
 }
 
 function splitList(value: string): string[] {

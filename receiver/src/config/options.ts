@@ -287,11 +287,17 @@ export function readConfig(
     const flag = flags[flagName(name)]
     const value = (typeof flag === 'string' && flag) || environment[environmentName(name)] || option.default
     if (value === undefined) continue
-    values[name] = option.kind.parse(value)
+    let detail = ''
+    try {
+      values[name] = option.kind.parse(value)
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error
+      detail = `: ${error.message}`
+    }
     if (values[name] === undefined) {
       const source = typeof flag === 'string' && flag ? `--${flagName(name)}` : environmentName(name)
       const shown = option.secret ? 'not allowed' : JSON.stringify(value)
-      throw new ConfigError(`${source} is ${shown}; it must be ${option.kind.allowed}`)
+      throw new ConfigError(`${source} is ${shown}; it must be ${option.kind.allowed}${detail}`)
     }
   }
   const config = Object.freeze(values) as unknown as Config
