@@ -82,7 +82,7 @@ describe('readConfig', () => {
     [{ EXPORTERS: '["x"' }, 'EXPORTERS is not allowed; it must be package names'],
     [{ EXPORTERS: ' , ' }, 'EXPORTERS is not allowed; it must be package names'],
     [{ EXPORTERS: '[]' }, 'EXPORTERS is not allowed; it must be package names'],
-    [{ CORS_ORIGINS: ',' }, 'CORS_ORIGINS is ","; it must be a list'],
+    [{ CORS_ORIGINS: ',' }, 'CORS_ORIGINS is ","; it must be origins'],
     [{ AUTH_TOKENS: ',' }, 'AUTH_TOKENS is not allowed; it must be one or several tokens'],
     [{ AUTH_TOKENS: ' , ,' }, 'AUTH_TOKENS is not allowed; it must be one or several tokens'],
     [{ AUTH_TOKENS: '\t' }, 'AUTH_TOKENS is not allowed; it must be one or several tokens'],
