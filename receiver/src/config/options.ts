@@ -137,7 +137,7 @@ export const OPTIONS = {
     group: 'Limits',
     kind: integer('N', 1, 10_000_000),
     default: '200000',
-    help: 'Most events in one request; more get 413. An event of a few bytes takes some 550 in memory.',
+    help: 'Most events in one request; more get 413. An event of a few bytes takes some 450 in memory.',
   },
   minEventBytes: {
     group: 'Limits',

@@ -41,8 +41,8 @@ export const DEFAULT_LIMITS: DecodeLimits = {
 
 /** So many records, resources and scopes may be as small as they like. */
 const FREE_PARTS = 10_000
-/** What an event takes in memory besides its texts and payloads, and a quarter more: the engine collects late. */
-const RECORD_BYTES = 550
+/** What an event takes in memory besides its texts and payloads. */
+const RECORD_BYTES = 450
 const CONTAINER_BYTES = 600
 const BYTES_PER_UNIT = 2
 /** What an event takes in a store besides its names and payloads: ids, times and the names of its fields. */
