@@ -6,7 +6,7 @@ const MAX_RETRY_AFTER_SECONDS = 10
 /** What a body that is still arriving must have to make way for one that is being decoded. */
 const LARGE_BYTES = 2 ** 20
 /** Beyond this share of the memory, the next large request is decoded only once others are stored. */
-const DECODING_SHARE = 0.75
+const DECODING_SHARE = 0.5
 const MAX_WAIT_MILLIS = 5_000
 
 /**
@@ -80,7 +80,7 @@ export class Admission {
   }
 
   /**
-   * Resolves when there is room to go on decoding and for newcomers besides, or when there is nothing to wait for, at
+   * Resolves when half of the memory is free, for what is decoded and for newcomers, or when there is nothing to wait for, at
    * the latest in five seconds.
    */
   async room(): Promise<void> {
