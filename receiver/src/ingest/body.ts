@@ -3,8 +3,8 @@ import zlib from 'node:zlib'
 import { type RequestBody, UndecodableError } from '../decode/decoded-request.ts'
 import { joined, joinedForNow } from '../decode/joined.ts'
 import { BodyTooLargeError, ClientGoneError, UnsupportedMediaError } from '../errors.ts'
-import { LargeBody } from '../large-body.ts'
 import type { Ticket } from './admission.ts'
+import { LargeBody } from './large-body.ts'
 
 /**
  * The body as it was sent. Its bytes count on the ticket as they arrive; when the ticket is aborted, so is the

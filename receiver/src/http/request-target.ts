@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { isIPv6 } from 'node:net'
-import { BadRequestError, ForbiddenHostError } from './errors.ts'
+import { BadRequestError, ForbiddenHostError } from '../errors.ts'
 
 const HOST_AND_PORT = /^(\[[\da-f:.]+\]|[a-z\d._-]+)(?::\d{0,5})?$/i
 const ABSOLUTE_TARGET = /^https?:\/\/([^/?#]*)([/?].*)?$/i

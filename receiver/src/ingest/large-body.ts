@@ -1,4 +1,4 @@
-import type { RequestBody } from './decode/decoded-request.ts'
+import type { RequestBody } from '../decode/decoded-request.ts'
 
 const GROWTH_BYTES = 2 ** 20
 
