@@ -4,10 +4,11 @@ import {
   InstrumentationNodeModuleDefinition,
   InstrumentationNodeModuleFile,
 } from '@opentelemetry/instrumentation'
+import { capturesContent, isInstrumented } from '../options/environment.ts'
+import type { SessionIdResolver } from '../options/types.ts'
 import { warnOnce } from './error.ts'
 import { LoggerEmitter } from './logger-emitter.ts'
-import { AgentRecorder, type Emitter, type SessionIdResolver } from './recorder.ts'
-import { capturesContent } from './settings.ts'
+import { AgentRecorder, type Emitter } from './recorder.ts'
 import { version } from './version.ts'
 
 export interface AgentInstrumentationConfig extends InstrumentationConfig {
@@ -16,7 +17,10 @@ export interface AgentInstrumentationConfig extends InstrumentationConfig {
    * (AGENTIC_HOOKS_CAPTURE_CONTENT, OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT), else true.
    */
   captureContent?: boolean
-  /** Names the session of each call. Default: the library's own conversation id, else the process's session. */
+  /**
+   * Names the session of each call. Default: the module that AGENTIC_HOOKS_SESSION_RESOLVER names, else the
+   * library's own conversation id, else the process's session.
+   */
   sessionId?: SessionIdResolver
   /**
    * Where events go while the application has no OpenTelemetry LoggerProvider, for example a HookClient.
@@ -82,7 +86,9 @@ export abstract class AgentInstrumentation extends InstrumentationBase<AgentInst
     return this.modules().map(definition)
   }
 
+  /** Does nothing where the environment switches the library off. */
   override enable(): void {
+    if (!isInstrumented(this.framework)) return
     const enabled = enabledInstrumentations(this.framework)
     if (!enabled.includes(this)) enabled.push(this)
     super.enable()

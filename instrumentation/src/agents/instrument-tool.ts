@@ -1,8 +1,8 @@
 import { logs } from '@opentelemetry/api'
+import { capturesContent } from '../options/environment.ts'
 import { defaultClient } from './default-client.ts'
 import { LoggerEmitter } from './logger-emitter.ts'
 import { AgentRecorder, type Emitter } from './recorder.ts'
-import { capturesContent } from './settings.ts'
 import { observedTool } from './tool-function.ts'
 import { version } from './version.ts'
 

@@ -1,4 +1,6 @@
 import { EventType, type HookEvent } from '@agentic-hooks/events'
+import { environmentSessionIdResolver } from '../options/environment.ts'
+import type { SessionContext, SessionIdResolver } from '../options/types.ts'
 import { activeScope, type Scope, scopeStorage } from '../scope.ts'
 import { joined } from './data.ts'
 import { Operation, OperationKind } from './operation.ts'
@@ -9,24 +11,12 @@ export interface Emitter {
   emit(event: HookEvent): void
 }
 
-/** What is known of a call when its session is to be named. */
-export interface SessionContext {
-  /** The library, as in `langchain`. */
-  readonly framework: string
-  /** The conversation that the library itself names: a thread, a group, a runtime context. */
-  readonly conversationId?: string
-  /** What the library was given beside it. */
-  readonly metadata?: Readonly<Record<string, unknown>>
-}
-
-/** Names the session of a call; undefined leaves it to the library's own conversation id. */
-export type SessionIdResolver = (context: SessionContext) => string | undefined
-
 export interface RecorderOptions {
   readonly framework: string
   readonly emitter: Emitter
   /** Whether prompts, answers, tool inputs and outputs are part of the events. */
   readonly captureContent: boolean
+  /** Default: the one that the environment names. */
   readonly resolveSessionId?: SessionIdResolver | undefined
 }
 
@@ -58,11 +48,13 @@ export function addUsage(sum: Usage | undefined, more: Usage | undefined): Usage
 export class AgentRecorder {
   readonly framework: string
   readonly #options: RecorderOptions
+  readonly #resolveSessionId: SessionIdResolver | undefined
   readonly #emit: (event: HookEvent) => void
 
   constructor(options: RecorderOptions) {
     this.framework = options.framework
     this.#options = options
+    this.#resolveSessionId = options.resolveSessionId ?? environmentSessionIdResolver()
     this.#emit = (event) => options.emitter.emit(event)
   }
 
@@ -76,7 +68,7 @@ export class AgentRecorder {
   ): Scope {
     const around = activeScope()
     const sessionId =
-      this.#options.resolveSessionId?.({ framework: this.framework, ...context }) ??
+      this.#resolveSessionId?.({ framework: this.framework, ...context }) ??
       context.conversationId ??
       around?.sessionId ??
       sessions.processSessionId

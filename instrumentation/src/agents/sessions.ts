@@ -1,6 +1,7 @@
 import { getEnvironmentData, isMainThread, setEnvironmentData, threadId } from 'node:worker_threads'
 import { EventType, type HookEvent } from '@agentic-hooks/events'
 import { watchExit } from '../client/exit.ts'
+import { environmentSessionId } from '../options/environment.ts'
 import { activeScope, type Scope, scopeStorage } from '../scope.ts'
 import { joined } from './data.ts'
 import type { Operation } from './operation.ts'
@@ -43,7 +44,7 @@ class Sessions {
 
   /** The session of everything that no library, resolver or scope puts elsewhere. */
   get processSessionId(): string {
-    this.#processSessionId ??= process.env.AGENTIC_HOOKS_SESSION_ID || crypto.randomUUID()
+    this.#processSessionId ??= environmentSessionId() ?? crypto.randomUUID()
     return this.#processSessionId
   }
 

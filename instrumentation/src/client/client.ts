@@ -11,7 +11,7 @@ import {
   type RecordContext,
   toLogRecord,
 } from '../record/log-record.ts'
-import { Redactor } from '../record/redact.ts'
+import { redactorOf } from '../record/redact.ts'
 import { INSTRUMENTATION_SCOPE, processResource } from '../record/resource.ts'
 import { ExporterTransport } from '../transport/exporter-transport.ts'
 import { OtlpTransport } from '../transport/otlp.ts'
@@ -220,7 +220,7 @@ function recordContext({ resourceAttributes, redact, maxPayloadBytes }: ClientCo
   return {
     resource: processResource(resourceAttributes),
     instrumentationScope: INSTRUMENTATION_SCOPE,
-    redactor: redact === false ? null : new Redactor(redact === true ? {} : redact),
+    redactor: redactorOf(redact),
     maxPayloadBytes,
   }
 }

@@ -1,7 +1,10 @@
-import { checkOptions, OptionRule, type OptionRules } from '@agentic-hooks/events'
+import { mkdirSync } from 'node:fs'
+import { checkOptions, OptionRule, type OptionRules, problemWithValue } from '@agentic-hooks/events'
 import { diag } from '@opentelemetry/api'
-import { environmentOptions } from './environment.ts'
-import type { ClientLogger, HookClientOptions } from './options.ts'
+import { parseKeyPairsIntoRecord } from '@opentelemetry/core'
+import { environmentOptions, variableWarner } from './environment.ts'
+import type { HookClientOptions } from './options.ts'
+import type { ClientLogger } from './types.ts'
 
 type OptionName = keyof HookClientOptions
 type Defaulted = Exclude<
@@ -132,8 +135,7 @@ export function resolveConfig(
 ): ClientConfig {
   const given = checkOptions<HookClientOptions>('HookClient', RULES, options)
   const logger = given.logger ?? DEFAULTS.logger
-  const fromEnvironment = environmentOptions(env, RULES, (message) => logger.warn(message))
-  const config = { ...DEFAULTS, ...fromEnvironment, ...given }
+  const config = { ...DEFAULTS, ...fromEnvironment(env, given, logger), ...given }
   if (config.durability === 'disk' && !config.spool) {
     throw new TypeError('HookClient option durability is "disk"; it needs the option spool, a directory')
   }
@@ -142,6 +144,42 @@ export function resolveConfig(
   }
   const endpoint = given.endpoint ? logsUrl(given.endpoint) : new URL(config.endpoint)
   return Object.freeze({ ...config, endpoint })
+}
+
+/** What the environment sets, without what cannot be used. */
+function fromEnvironment(
+  env: NodeJS.ProcessEnv,
+  given: HookClientOptions,
+  logger: ClientLogger,
+): Partial<HookClientOptions> {
+  const warn = variableWarner((message) => logger.warn(message), given.logger)
+  const reader = { problemWith, parseKeyPairs: parseKeyPairsIntoRecord, warn }
+  const { spool: directory, durability, ...options } = environmentOptions(env, reader)
+  const delivers = !(given.disabled ?? options.disabled) && !given.loggerProvider
+  const isUsable = directory && (!delivers || given.spool || canMakeDirectory(directory, warn))
+  const spool = isUsable ? directory : undefined
+  const isPossible = durability !== 'disk' || given.spool || spool
+  if (!isPossible && delivers && !given.durability) {
+    warn("AGENTIC_HOOKS_DURABILITY is 'disk'; it needs AGENTIC_HOOKS_SPOOL, so it is ignored")
+  }
+  return { ...options, ...(spool && { spool }), ...(isPossible && durability && { durability }) }
+}
+
+/** What is wrong with the value of a variable; the text is what a person has written, and what a message shows. */
+function problemWith(option: OptionName, variable: string, text: string, value: unknown): string | null {
+  const rule = RULES[option]
+  return problemWithValue(variable, { ...rule, allows: () => rule.allows(value) }, text)
+}
+
+/** A spool that the environment names must not take the client away from an agent that does not know of it. */
+function canMakeDirectory(path: string, warn: (message: string) => void): boolean {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    return true
+  } catch (error) {
+    warn(`AGENTIC_HOOKS_SPOOL names a directory that cannot be made, so it is ignored: ${error}`)
+    return false
+  }
 }
 
 /** The URL for log records: `/v1/logs` joins a base URL that does not end with it. */

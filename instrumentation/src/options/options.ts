@@ -2,14 +2,11 @@ import type { Attributes, LoggerProvider, MeterProvider } from '@opentelemetry/a
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs'
 import type { Drop } from '../delivery/drops.ts'
 import type { RedactOptions } from '../record/redact.ts'
+import type { ClientLogger } from './types.ts'
+
+export type { ClientLogger } from './types.ts'
 
 export type Headers = Readonly<Record<string, string>>
-
-/** Where the client says what a person should know: losses, first failures, recoveries. */
-export interface ClientLogger {
-  warn(message: string): void
-  info(message: string): void
-}
 
 /** Certificates for an `https` endpoint, in PEM. */
 export interface TlsOptions {
@@ -78,14 +75,14 @@ export interface HookClientOptions {
   /** Longest that `close()`, or the end of the process, is delayed; also the longest wait for a connection. Default: 2,000. */
   readonly shutdownTimeoutMillis?: number
 
-  /** Directory for events that cannot be delivered in time (docs/guide/client.md). Default: none; such events are dropped and counted. */
+  /** Directory for events that cannot be delivered in time (docs/guide/client.md). Default: AGENTIC_HOOKS_SPOOL, none: then such events are dropped and counted. */
   readonly spool?: string
   /** Most bytes of all files in that directory; beyond it events are dropped and counted. Default: 268,435,456. */
   readonly maxSpoolBytes?: number
-  /** `disk`: every event is in the spool before `emit` returns, so that `kill -9` loses none. Needs `spool`. Default: `memory`. */
+  /** `disk`: every event is in the spool before `emit` returns, so that `kill -9` loses none. Needs `spool`. Default: AGENTIC_HOOKS_DURABILITY, `memory`. */
   readonly durability?: 'memory' | 'disk'
 
-  /** Secrets in `data`. `false` sends everything as it is. Default: the well-known ones are replaced (docs/guide/client.md). */
+  /** Secrets in `data`. `false` sends everything as it is. Default: AGENTIC_HOOKS_REDACT, `true`: the well-known ones are replaced (docs/guide/client.md). */
   readonly redact?: boolean | RedactOptions
   /** Joins, and wins over, OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME. */
   readonly resourceAttributes?: Attributes

@@ -1,9 +1,5 @@
-import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
 import type { AgentInstrumentationConfig } from '../agents/agent-instrumentation.ts'
 import { defaultClient } from '../agents/default-client.ts'
-import type { SessionIdResolver } from '../agents/recorder.ts'
-import { isInstrumented } from '../agents/settings.ts'
 import { AiSdkInstrumentation } from '../libraries/ai/instrumentation.ts'
 import { AnthropicInstrumentation } from '../libraries/anthropic/instrumentation.ts'
 import { ClaudeAgentSdkInstrumentation } from '../libraries/claude-agent-sdk/instrumentation.ts'
@@ -12,6 +8,12 @@ import { LangChainInstrumentation } from '../libraries/langchain/instrumentation
 import { McpInstrumentation } from '../libraries/mcp/instrumentation.ts'
 import { OpenAiInstrumentation } from '../libraries/openai/instrumentation.ts'
 import { OpenAiAgentsInstrumentation } from '../libraries/openai-agents/instrumentation.ts'
+import {
+  environmentSessionIdResolver,
+  isInstrumented,
+  isSdkDisabled,
+  type LibraryName,
+} from '../options/environment.ts'
 import { hookModules } from './load-hooks.ts'
 
 /**
@@ -28,28 +30,16 @@ const INSTRUMENTATIONS = {
   mcp: McpInstrumentation,
   openai: OpenAiInstrumentation,
   'openai-agents': OpenAiAgentsInstrumentation,
-}
-
-/** AGENTIC_HOOKS_SESSION_RESOLVER: the path of a module whose default export names the session of each call. */
-function sessionIdResolver(): SessionIdResolver | undefined {
-  const path = process.env.AGENTIC_HOOKS_SESSION_RESOLVER
-  if (!path) return undefined
-  const exports = createRequire(pathToFileURL(`${process.cwd()}/`))(path)
-  const resolver = exports.default ?? exports
-  if (typeof resolver === 'function') return resolver
-  throw new TypeError(`AGENTIC_HOOKS_SESSION_RESOLVER is '${path}'; its default export must be a function`)
-}
+} satisfies Record<LibraryName, unknown>
 
 function start(): void {
-  const sessionId = sessionIdResolver()
-  const config: AgentInstrumentationConfig = {
-    emitter: defaultClient(),
-    ...(sessionId ? { sessionId } : {}),
-  }
+  const config: AgentInstrumentationConfig = { emitter: defaultClient() }
+  // At once, and not inside the first call of an agent.
+  environmentSessionIdResolver()
   const instrumentations = Object.entries(INSTRUMENTATIONS)
     .filter(([name]) => isInstrumented(name))
     .map(([, Instrumentation]) => new Instrumentation(config))
   hookModules(instrumentations)
 }
 
-if (process.env.OTEL_SDK_DISABLED?.toLowerCase() !== 'true') start()
+if (!isSdkDisabled()) start()

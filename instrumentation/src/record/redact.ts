@@ -121,6 +121,11 @@ export class Redactor {
   }
 }
 
+/** The redactor that the client's option `redact` asks for; null when nothing is to be redacted. */
+export function redactorOf(redact: boolean | RedactOptions): Redactor | null {
+  return redact === false ? null : new Redactor(redact === true ? {} : redact)
+}
+
 /** Flags and gaps tell nothing; everything else under the key of a secret may be one. */
 function isSecretValue(value: AnyValue): boolean {
   return value !== null && value !== '' && typeof value !== 'boolean'

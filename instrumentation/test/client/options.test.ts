@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MemoryLogger } from '@agentic-hooks/testing/memory-logger'
@@ -81,6 +81,7 @@ describe('the environment', () => {
         OTEL_BLRP_MAX_QUEUE_SIZE: '300',
         OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: '30',
         OTEL_SDK_DISABLED: 'True',
+        AGENTIC_HOOKS_REDACT: 'FALSE',
       }),
     ).toMatchObject({
       endpoint: new URL('http://collector:4318/otel/v1/logs'),
@@ -93,7 +94,48 @@ describe('the environment', () => {
       maxQueueSize: 300,
       batchSize: 30,
       disabled: true,
+      redact: false,
     })
+  })
+
+  it('names a spool, which is made when it is not there', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'client-options-'))
+    const spool = join(directory, 'a', 'spool')
+    try {
+      const env = { AGENTIC_HOOKS_SPOOL: spool, AGENTIC_HOOKS_DURABILITY: 'disk' }
+      expect(resolve({ ...env, OTEL_SDK_DISABLED: 'true' })).toMatchObject({ spool, durability: 'disk' })
+      expect(existsSync(spool)).toBe(false)
+      expect(resolve(env)).toMatchObject({ spool, durability: 'disk' })
+      expect(existsSync(spool)).toBe(true)
+      expect(resolve(env, { durability: 'memory', spool: directory })).toMatchObject({
+        spool: directory,
+        durability: 'memory',
+      })
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
+  })
+
+  it('that asks for durability without a usable spool is warned of and ignored', () => {
+    const logger = new MemoryLogger()
+    const env = { AGENTIC_HOOKS_SPOOL: '/dev/null/spool', AGENTIC_HOOKS_DURABILITY: 'disk' }
+    expect(resolve(env, { logger })).toMatchObject({ durability: 'memory' })
+    expect(logger.warnings).toEqual([
+      expect.stringContaining('AGENTIC_HOOKS_SPOOL names a directory that cannot be made, so it is ignored'),
+      "AGENTIC_HOOKS_DURABILITY is 'disk'; it needs AGENTIC_HOOKS_SPOOL, so it is ignored",
+    ])
+  })
+
+  it('is warned of once per logger', () => {
+    const [one, other] = [new MemoryLogger(), new MemoryLogger()]
+    const env = { AGENTIC_HOOKS_REDACT: 'no', OTEL_SDK_DISABLED: 'off', AGENTIC_HOOKS_DURABILITY: 'tape' }
+    for (const logger of [one, one, other]) resolve(env, { logger })
+    expect(one.warnings).toEqual([
+      "AGENTIC_HOOKS_DURABILITY is 'tape'; it must be memory or disk, so it is ignored",
+      "AGENTIC_HOOKS_REDACT is 'no'; it must be true or false, so it is ignored",
+      "OTEL_SDK_DISABLED is 'off'; it must be true or false, so it is ignored",
+    ])
+    expect(other.warnings).toEqual(one.warnings)
   })
 
   it('of the logs signal beats the general one, and its endpoint is used as it is', () => {

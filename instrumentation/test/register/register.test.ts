@@ -1,9 +1,15 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
 import { version } from '../../src/agents/version.ts'
-import { type AgentRun, runAgent, summarize } from './run-agent.ts'
+import { type AgentRun, type RunOptions, runAgent, summarize } from './run-agent.ts'
 
 const fixture = (name: string) => new URL(`fixtures/${name}`, import.meta.url)
+/** OpenTelemetry's own way to patch ES modules. */
+const LOADER = ['--import', fileURLToPath(fixture('otel-loader.mjs'))]
 const CALL = ['tool_execution_started work', 'tool_execution_completed work']
 const SESSION = ['session_started', ...CALL, 'session_completed']
 
@@ -39,9 +45,8 @@ describe('the preload', () => {
   })
 
   it('warns once when it cannot start, and the application runs', async () => {
-    const run = await runAgent(fixture('one-call.mjs'), {
-      env: { AGENTIC_HOOKS_SESSION_RESOLVER: './nowhere.mjs' },
-    })
+    const NODE_OPTIONS = `--require ${fileURLToPath(fixture('breaks-preload.cjs'))}`
+    const run = await runAgent(fixture('one-call.mjs'), { env: { NODE_OPTIONS } })
     expect(run.exitCode).toBe(0)
     expect(run.events).toEqual([])
     expect(run.stderr.match(/AgenticHooksWarning: .*/g)).toEqual([
@@ -139,6 +144,80 @@ describe('the switches', () => {
     const AGENTIC_HOOKS_SESSION_RESOLVER = new URL('fixtures/session-resolver.mjs', import.meta.url).pathname
     const run = await runAgent(fixture('one-call.mjs'), { env: { AGENTIC_HOOKS_SESSION_RESOLVER } })
     expect(new Set(run.events.map(({ sessionId }) => sessionId))).toEqual(new Set(['mcp-none']))
+  })
+})
+
+describe('a wrong variable', () => {
+  const PRELOADED: [string, RunOptions] = ['one-call.mjs', {}]
+  const ALONE: [string, RunOptions] = ['without-preload.mjs', { preload: 'none', nodeArgs: LOADER }]
+  const WRONG = {
+    AGENTIC_HOOKS_REDACT: 'nope',
+    AGENTIC_HOOKS_SPOOL: '/dev/null/spool',
+    AGENTIC_HOOKS_DURABILITY: 'disk',
+    AGENTIC_HOOKS_CAPTURE_CONTENT: 'mcp,mpc,custom',
+    AGENTIC_HOOKS_DISABLED_INSTRUMENTATIONS: 'mpc',
+    AGENTIC_HOOKS_SESSION_ID: 'x'.repeat(513),
+    AGENTIC_HOOKS_SESSION_RESOLVER: './nowhere.mjs',
+    OTEL_SDK_DISABLED: 'maybe',
+    OTEL_BLRP_MAX_QUEUE_SIZE: 'many',
+  }
+
+  it.each([PRELOADED, ALONE])('is warned of once, by name, and ignored (%s)', async (file, options) => {
+    const run = await runAgent(fixture(file), { ...options, env: WRONG })
+    expect(run.exitCode, run.stderr).toBe(0)
+    expect(summarize(run.events)).toEqual(expect.arrayContaining(CALL))
+    expect(new Set(run.events.map(({ sessionId }) => sessionId.length))).toEqual(new Set([36]))
+    for (const variable of Object.keys(WRONG)) {
+      const told = run.stderr.match(new RegExp(`(?:agentic-hooks|AgenticHooksWarning): ${variable} .*`, 'g'))
+      expect(told, variable).toHaveLength(1)
+    }
+  })
+})
+
+describe('variables without the preload', () => {
+  const run = (env: Record<string, string>) =>
+    runAgent(fixture('without-preload.mjs'), { preload: 'none', nodeArgs: LOADER, env })
+  const inputs = ({ events }: AgentRun) => events.map(({ data }) => data.tool_input).filter(Boolean)
+
+  it('name sessions, redact and choose libraries and content as they do with it', async () => {
+    const AGENTIC_HOOKS_SESSION_RESOLVER = fileURLToPath(fixture('session-resolver.mjs'))
+    const [resolved, plain, off, quiet, named] = await Promise.all([
+      run({ AGENTIC_HOOKS_SESSION_RESOLVER }),
+      run({ AGENTIC_HOOKS_REDACT: 'false' }),
+      run({ AGENTIC_HOOKS_DISABLED_INSTRUMENTATIONS: 'mcp' }),
+      run({ AGENTIC_HOOKS_CAPTURE_CONTENT: 'false' }),
+      run({ AGENTIC_HOOKS_SESSION_ID: 'given' }),
+    ])
+    expect(new Set(resolved.events.map(({ sessionId }) => sessionId))).toEqual(
+      new Set(['mcp-none', 'custom-none']),
+    )
+    const secret = { secret: 'sk-ant-api03-abcdefghijklmnop', n: 1 }
+    expect(inputs(plain)).toEqual([secret, secret])
+    expect(inputs(resolved)).toEqual([
+      { ...secret, secret: '[redacted]' },
+      { ...secret, secret: '[redacted]' },
+    ])
+    expect(new Set(off.events.map(({ data }) => data.tool_name))).toEqual(new Set([undefined, 'custom']))
+    expect(quiet.events).not.toEqual([])
+    expect(inputs(quiet)).toEqual([])
+    expect(new Set(named.events.map(({ sessionId }) => sessionId))).toEqual(new Set(['given']))
+    expect((await run({ OTEL_SDK_DISABLED: 'true' })).events).toEqual([])
+  })
+
+  it('keep what cannot be delivered in the directory of AGENTIC_HOOKS_SPOOL', async () => {
+    const spool = mkdtempSync(join(tmpdir(), 'environment-spool-'))
+    try {
+      const OTEL_EXPORTER_OTLP_ENDPOINT = 'http://127.0.0.1:1'
+      const env = {
+        OTEL_EXPORTER_OTLP_ENDPOINT,
+        AGENTIC_HOOKS_SPOOL: spool,
+        AGENTIC_HOOKS_DURABILITY: 'disk',
+      }
+      expect((await run(env)).exitCode).toBe(0)
+      expect(readdirSync(spool)).not.toEqual([])
+    } finally {
+      rmSync(spool, { recursive: true })
+    }
   })
 })
 
