@@ -33,7 +33,7 @@ import {
   VALUES,
 } from './json-members'
 import { skipZeros, writeDigitsOf } from './json-number'
-import { skipDigits } from './json-scan'
+import { skipDigits } from './json-scalar'
 import {
   ARRAY,
   ENTRY_BYTES,

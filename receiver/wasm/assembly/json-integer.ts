@@ -1,5 +1,5 @@
 import { readNumber } from './host'
-import { skipDigits } from './json-scan'
+import { skipDigits } from './json-scalar'
 import { endOf, kindOf, NUMBER, STRING, startOf, textEnd, textStart } from './json-tape'
 
 const MINUS: u8 = 0x2d

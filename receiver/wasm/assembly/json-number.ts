@@ -1,5 +1,5 @@
 import { Json, reserve, writeByte, writeInteger, writeLiteral } from './json'
-import { skipDigits } from './json-scan'
+import { skipDigits } from './json-scalar'
 
 const MINUS: u8 = 0x2d
 const POINT: u8 = 0x2e

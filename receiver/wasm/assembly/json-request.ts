@@ -1,8 +1,7 @@
 import { rejectEntry, rejectTooLarge } from './host'
 import { beginPart, Json, separate, writeAt, writeLiteral } from './json'
 import { mirroredString, NO_VALUE, oneofOf, stringIn, writeAnyValue, writeKeyOf } from './json-any-value'
-import { readBase64 } from './json-base64'
-import { Integer, readInteger } from './json-integer'
+import { readId, readMicros, readSeverityNumber, readText, readUint32, stringOf } from './json-fields'
 import {
   ATTRIBUTES,
   BODY,
@@ -20,11 +19,9 @@ import {
   readKeyValue,
   readMembers,
   requireObject,
-  requireString,
   SCHEMA_URL,
   SCOPE,
   SCOPE_LOGS,
-  SEVERITY_NUMBER,
   SEVERITY_TEXT,
   SPAN_ID,
   slotOfMember,
@@ -34,18 +31,7 @@ import {
   VERSION,
 } from './json-members'
 import { root } from './json-scan'
-import {
-  ARRAY,
-  ENTRY_BYTES,
-  hexValue,
-  isTooLarge,
-  kindOf,
-  nextOf,
-  STRING,
-  startOf,
-  textEnd,
-  textStart,
-} from './json-tape'
+import { ARRAY, ENTRY_BYTES, isTooLarge, kindOf, nextOf, startOf, textEnd, textStart } from './json-tape'
 import {
   BODY_TEXT,
   clearRecord,
@@ -65,8 +51,6 @@ import { origin, progress } from './request'
 const UUID_BYTES: usize = 36
 const TRACE_ID_BYTES: usize = 16
 const SPAN_ID_BYTES: usize = 8
-const UINT32_MAX: u64 = 0xffff_ffff
-const INT32_BOUND: u64 = 0x8000_0000
 // What `nextJson` came to.
 const END: i32 = 0
 const FOUND_RESOURCE: i32 = 1
@@ -90,8 +74,6 @@ let body: usize = 0
 /** The KeyValue of the last attribute of each known key. */
 const known = memory.data(128)
 const traceId = memory.data(16)
-/** More than the bytes of an id. */
-const decoded = memory.data(64)
 const spanId = memory.data(8)
 
 /** Begins with the request that the text is. */
@@ -247,79 +229,6 @@ function readPart(part: usize): usize {
   return listOf(ATTRIBUTES)
 }
 
-function stringOf(member: i32): usize {
-  const entry = slotOfMember(member)
-  if (entry !== 0) requireString(entry)
-  return entry
-}
-
-function readUint32(member: i32): u32 {
-  const entry = slotOfMember(member)
-  if (entry === 0) return 0
-  if (
-    !readInteger(entry) ||
-    (Integer.isNegative && Integer.magnitude !== 0) ||
-    Integer.magnitude > UINT32_MAX
-  )
-    rejectEntry('must be an integer from 0 to 4294967295', entry)
-  return <u32>Integer.magnitude
-}
-
-function readSeverityNumber(): u32 {
-  const entry = slotOfMember(SEVERITY_NUMBER)
-  if (entry === 0) return 0
-  if (readInteger(entry) && Integer.magnitude < INT32_BOUND + (Integer.isNegative ? 1 : 0)) {
-    const magnitude = <i32>Integer.magnitude
-    return <u32>(Integer.isNegative ? -magnitude : magnitude)
-  }
-  const severity = kindOf(entry) === STRING ? severityNamed(textStart(entry), textEnd(entry)) : -1
-  if (severity < 0) rejectEntry('must be an integer from -2147483648 to 2147483647, or a name', entry)
-  return <u32>severity
-}
-
-const SEVERITY_PREFIX = 'SEVERITY_NUMBER_'
-/** Four numbers each, from 1 on. */
-const SEVERITIES = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL']
-
-/** The number that a name in OTLP's enum stands for; -1 for any other text. */
-function severityNamed(start: usize, end: usize): i32 {
-  if (end - start > 32 || !startsWith(start, end, SEVERITY_PREFIX)) return -1
-  const name = start + SEVERITY_PREFIX.length
-  if (end - name === 11 && startsWith(name, end, 'UNSPECIFIED')) return 0
-  for (let index = 0; index < SEVERITIES.length; index++) {
-    const severity = SEVERITIES[index]
-    if (!startsWith(name, end, severity)) continue
-    const rest = end - name - severity.length
-    if (rest === 0) return 4 * index + 1
-    const step = <i32>load<u8>(end - 1) - 0x31
-    return rest === 1 && step >= 1 && step <= 3 ? 4 * index + 1 + step : -1
-  }
-  return -1
-}
-
-function startsWith(start: usize, end: usize, text: string): bool {
-  if (end - start < <usize>text.length) return false
-  for (let index = 0; index < text.length; index++) {
-    if (load<u8>(start + index) !== <u8>text.charCodeAt(index)) return false
-  }
-  return true
-}
-
-/** Nanoseconds, truncated to microseconds: exact as far as a double is. */
-function readMicros(member: i32): f64 {
-  const entry = slotOfMember(member)
-  if (entry === 0) return 0
-  if (!readInteger(entry) || (Integer.isNegative && Integer.magnitude !== 0))
-    rejectEntry('must be an integer from 0 to 18446744073709551615', entry)
-  return <f64>(Integer.magnitude / 1000)
-}
-
-function readText(index: i32, member: i32): void {
-  const entry = stringOf(member)
-  if (entry === 0) setText(index, 0, 0)
-  else setText(index, textStart(entry), textEnd(entry))
-}
-
 /** False for one that is larger than an event may be. */
 function readLogRecord(item: usize): bool {
   requireObject(item)
@@ -343,38 +252,6 @@ function readLogRecord(item: usize): bool {
   // Last of all: what the cache says is there, the host has to put there.
   findSlots()
   return true
-}
-
-/** Where the bytes of an id are; 0 for one that is not valid, which OpenTelemetry treats as absent. */
-function readId(member: i32, bytes: usize, to: usize): usize {
-  const entry = stringOf(member)
-  if (entry === 0) return 0
-  const start = textStart(entry)
-  const length = textEnd(entry) - start
-  // As protobuf's own libraries print an id; hex is never padded.
-  if (length === ((bytes + 2) / 3) * 4 && readBase64(start, start + length, decoded) === <i32>bytes) {
-    memory.copy(to, decoded, bytes)
-    return (load<u64>(to) | load<u64>(to + bytes - 8)) !== 0 ? to : 0
-  }
-  for (let digit: usize = 0; digit < length; digit++) {
-    if (isHexDigit(load<u8>(start + digit))) continue
-    rejectEntry(
-      bytes === TRACE_ID_BYTES ? 'must be 32 hexadecimal digits' : 'must be 16 hexadecimal digits',
-      entry,
-    )
-  }
-  if (length !== bytes * 2) return 0
-  let any: u32 = 0
-  for (let byte: usize = 0; byte < bytes; byte++) {
-    const value = (hexValue(load<u8>(start + byte * 2)) << 4) | hexValue(load<u8>(start + byte * 2 + 1))
-    store<u8>(to + byte, <u8>value)
-    any |= value
-  }
-  return any === 0 ? 0 : to
-}
-
-function isHexDigit(byte: u8): bool {
-  return <u8>(byte - 0x30) < 10 || <u8>((byte | 0x20) - 0x61) < 6
 }
 
 function readAttributes(): void {

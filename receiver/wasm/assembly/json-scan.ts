@@ -1,16 +1,13 @@
 import { grow, rejectJson, rejectValues } from './host'
 import { sequenceLength } from './json'
+import { scanScalar } from './json-scalar'
 import {
   ARRAY,
   CLOSE,
   ENTRY_BYTES,
   ESCAPED,
-  INFINITY,
   KEY,
   KINDS,
-  LITERAL,
-  NOT_FINITE,
-  NUMBER,
   OBJECT,
   PLAIN,
   REWRITE,
@@ -32,8 +29,6 @@ const IN_STRING: i32 = 7
 
 const QUOTE_BYTE: u8 = 0x22
 const COMMA_BYTE: u8 = 0x2c
-const MINUS_BYTE: u8 = 0x2d
-const POINT_BYTE: u8 = 0x2e
 const ZERO_BYTE: u8 = 0x30
 const COLON_BYTE: u8 = 0x3a
 const _OPEN_ARRAY_BYTE: u8 = 0x5b
@@ -42,9 +37,6 @@ const CLOSE_ARRAY_BYTE: u8 = 0x5d
 const OPEN_OBJECT_BYTE: u8 = 0x7b
 const CLOSE_OBJECT_BYTE: u8 = 0x7d
 
-/** Of integers, and of numbers with a point or exponent of at most two digits: surely within a double's range. */
-const MAX_PLAIN_INTEGER_DIGITS: usize = 300
-const MAX_PLAIN_NUMBER_BYTES: usize = 32
 /** Beyond these levels of the whole text a bracket is looked at again. */
 const MAX_PLAIN_DEPTH: u32 = 1024
 
@@ -52,7 +44,8 @@ const MAX_PLAIN_DEPTH: u32 = 1024
 export const PADDING_BYTES: usize = 32
 const TAPE_ROOM_BYTES: usize = 128
 
-class Scan {
+/** Where the reading is. */
+export class Scan {
   static position: usize = 0
   static end: usize = 0
   static state: i32 = VALUE
@@ -113,7 +106,7 @@ function makeRoom(): void {
   Scan.tapeLimit = <usize>(((<u64>memory.size()) << 16) - TAPE_ROOM_BYTES)
 }
 
-function fail(what: string, position: usize): void {
+export function fail(what: string, position: usize): void {
   rejectJson(what, position)
   unreachable()
 }
@@ -373,25 +366,6 @@ function specialIn(block: v128): v128 {
   )
 }
 
-/** Reads a number or literal into an entry, and returns where it ends. */
-function scanScalar(start: usize, byte: u8, entry: usize): usize {
-  let kind = NUMBER
-  let end: usize
-  Scan.numberFlags = PLAIN
-  if (byte === MINUS_BYTE || <u8>(byte - ZERO_BYTE) < 10) {
-    end = scanNumber(start)
-    if (Scan.numberFlags === NOT_FINITE) kind = NOT_FINITE
-  } else {
-    end = scanLiteral(start, byte)
-    kind = byte === 0x4e || byte === 0x49 ? NOT_FINITE : LITERAL
-  }
-  const isPlain = kind !== NOT_FINITE && Scan.numberFlags === PLAIN
-  if (!isPlain) Scan.unusual = start
-  store<u32>(entry, ((<u32>(start - Tape.text)) << SHIFT) | kind)
-  store<u32>(entry, ((<u32>(end - Tape.text)) << SHIFT) | (isPlain ? PLAIN : REWRITE), 4)
-  return end
-}
-
 function isSpace(byte: u8): bool {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 }
@@ -469,82 +443,4 @@ function scanSequences(start: usize): usize {
     if (from - start > 4096) break
   }
   return from
-}
-
-function scanLiteral(position: usize, byte: u8): usize {
-  const word = load<u32>(position)
-  if (word === 0x65757274 || word === 0x6c6c756e) return position + 4
-  if (byte === 0x66 && load<u32>(position + 1) === 0x65736c61) return position + 5
-  if ((word & 0xffffff) === 0x4e614e) return position + 3
-  if (load<u64>(position) === INFINITY) return position + 8
-  fail('expected a value', position)
-  return 0
-}
-
-/** Returns the end of a number; what is to be written otherwise stands in the flags. */
-function scanNumber(start: usize): usize {
-  let at = start
-  const isNegative = load<u8>(at) === MINUS_BYTE
-  if (isNegative) at++
-  const integer = at
-  const digit: u8 = load<u8>(at) - ZERO_BYTE
-  if (digit > 9) {
-    if (isNegative && load<u64>(at) === INFINITY) {
-      Scan.numberFlags = NOT_FINITE
-      return at + 8
-    }
-    fail('expected a digit', at)
-  }
-  let significant = digit
-  at++
-  if (digit !== 0) at = skipDigits(at)
-  else if (<u8>(load<u8>(at) - ZERO_BYTE) < 10) fail('expected no digit behind a leading 0', at)
-  const next = load<u8>(at)
-  if (next !== POINT_BYTE && (next | 0x20) !== 0x65) {
-    const isPlain = at - integer <= MAX_PLAIN_INTEGER_DIGITS && (!isNegative || significant !== 0)
-    Scan.numberFlags = isPlain ? PLAIN : REWRITE
-    return at
-  }
-  if (next === POINT_BYTE) {
-    const fraction = ++at
-    at = skipDigits(at)
-    if (at === fraction) fail('expected a digit', at)
-    if (isNegative && significant === 0 && at - fraction <= MAX_PLAIN_NUMBER_BYTES) {
-      for (let place = fraction; place < at; place++) significant |= load<u8>(place) - ZERO_BYTE
-    }
-  }
-  let exponentDigits: usize = 0
-  if ((load<u8>(at) | 0x20) === 0x65) {
-    at++
-    const sign = load<u8>(at)
-    if (sign === MINUS_BYTE || sign === 0x2b) at++
-    const exponent = at
-    at = skipDigits(at)
-    if (at === exponent) fail('expected a digit', at)
-    exponentDigits = at - exponent
-  }
-  const isPlain =
-    at - start <= MAX_PLAIN_NUMBER_BYTES && exponentDigits <= 2 && (!isNegative || significant !== 0)
-  Scan.numberFlags = isPlain ? PLAIN : REWRITE
-  return at
-}
-
-/** Where the digits end that begin here. */
-export function skipDigits(start: usize): usize {
-  let at = start
-  while (<u8>(load<u8>(at) - ZERO_BYTE) < 10) {
-    at++
-    if (at - start === 24) return skipManyDigits(at)
-  }
-  return at
-}
-
-function skipManyDigits(start: usize): usize {
-  let at = start
-  while (true) {
-    const digits = i8x16.sub(v128.load(at), i8x16.splat(ZERO_BYTE))
-    const mask = i8x16.bitmask(i8x16.gt_u(digits, i8x16.splat(9)))
-    if (mask !== 0) return at + <usize>ctz(mask)
-    at += 16
-  }
 }
