@@ -145,6 +145,11 @@ describe('parseJson', () => {
     ['{"a":-1e+999}', '{"a":"-Infinity"}'],
     ['[-1.5E0999,1e400]', '["-Infinity","Infinity"]'],
     ['1e400', '"Infinity"'],
+    ['NaN', '"NaN"'],
+    [
+      '{"NaN" : NaN , "a\\n":[Infinity,-Infinity\n],"b":"\\" NaN,"}',
+      '{"NaN":"NaN","a\\n":["Infinity","-Infinity"],"b":"\\" NaN,"}',
+    ],
     ['{"a":1e20}', '{"a":100000000000000000000}'],
     ['{"a":1234567890123456.5}', '{"a":1234567890123456.5}'],
     ['{"a":9007199254740991,"b":9007199254740993}', '{"a":9007199254740991,"b":9007199254740993}'],
@@ -185,7 +190,7 @@ describe('parseJson', () => {
   })
 
   it('throws a SyntaxError for what is no JSON', () => {
-    for (const text of ['', '{', 'NaN', '{"a":12345678901234567890']) {
+    for (const text of ['', '{', '{NaN:1}', '[-NaN]', '[1NaN]', '[NaNs]', '{"a":12345678901234567890']) {
       expect(() => parseJson(text)).toThrow(SyntaxError)
     }
   })

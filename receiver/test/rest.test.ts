@@ -54,7 +54,7 @@ describe('POST /events', () => {
 
   it('answers 400 to a syntax error', async () => {
     await using receiver = await startTestReceiver([new SinkExporter()])
-    for (const body of ['', '{', '{"a":NaN}']) {
+    for (const body of ['', '{', '{NaN:1}']) {
       const answer = await post(receiver.url, '/events', body)
       expect(answer.status, body).toBe(400)
       expect(json(answer)).toEqual({ detail: expect.any(String) })
@@ -124,10 +124,62 @@ describe('POST /events/batch', () => {
     expect([answer.status, json(answer)]).toEqual([202, { accepted: 0, message: 'Events accepted' }])
   })
 
-  it('stores nothing of a batch with a wrong event, and names its index', async () => {
+  it('stores the right events of a batch, and names the index and the fields of the others', async () => {
     const sink = new SinkExporter()
     await using receiver = await startTestReceiver([sink])
-    const answer = await post(receiver.url, '/events/batch', [EVENT, EVENT, { event_type: 'custom' }, 7])
+    const odd = [
+      { ...EVENT, event_type: '' },
+      { ...EVENT, workflow_id: 'w'.repeat(513) },
+      { ...EVENT, timestamp: '1969-12-31T23:59:59Z' },
+      { ...EVENT, timestamp: 1e300, data: [] },
+      { ...EVENT, session_id: undefined },
+      null,
+    ]
+    const answer = await post(receiver.url, '/events/batch', [EVENT, ...odd, EVENT])
+    expect([answer.status, json(answer)]).toEqual([
+      202,
+      {
+        accepted: 2,
+        message: '6 events rejected',
+        detail: [
+          { type: 'missing', loc: ['body', 1, 'event_type'], msg: 'is required' },
+          {
+            type: 'value_error',
+            loc: ['body', 2, 'workflow_id'],
+            msg: 'is 513 characters long; at most 512 can be stored',
+          },
+          { type: 'value_error', loc: ['body', 3, 'timestamp'], msg: 'must be from 1970 to 2255-06-05' },
+          { type: 'value_error', loc: ['body', 4, 'timestamp'], msg: 'must be from 1970 to 2255-06-05' },
+          { type: 'value_error', loc: ['body', 4, 'data'], msg: 'must be an object, not an array' },
+          { type: 'missing', loc: ['body', 5, 'session_id'], msg: 'is required' },
+          { type: 'value_error', loc: ['body', 6], msg: 'must be a JSON object' },
+        ],
+      },
+    ])
+    expect(sink.records).toHaveLength(2)
+  })
+
+  it('answers 422 when no event of a batch is right', async () => {
+    await using receiver = await startTestReceiver([new SinkExporter()])
+    const answer = await post(receiver.url, '/events/batch', Array(1000).fill({ event_type: 'custom' }))
+    expect(answer.status).toBe(422)
+    expect((json(answer) as { detail: unknown[] }).detail).toHaveLength(100)
+  })
+
+  it('stores NaN and infinities, as Python writes them, as strings', async () => {
+    const sink = new SinkExporter()
+    await using receiver = await startTestReceiver([sink])
+    const body = '[{"event_type":"t","session_id":"s","data":{"a":NaN,"b":[-Infinity, Infinity]}}]'
+    const answer = await post(receiver.url, '/events/batch', body)
+    expect(answer.status).toBe(202)
+    expect(Buffer.from(sink.records[0]!.data).toString()).toBe('{"a":"NaN","b":["-Infinity","Infinity"]}')
+  })
+
+  it('stores nothing of a batch with a wrong event with ?strict=true, and names its index', async () => {
+    const sink = new SinkExporter()
+    await using receiver = await startTestReceiver([sink])
+    const batch = [EVENT, EVENT, { event_type: 'custom' }, 7]
+    const answer = await post(receiver.url, '/events/batch?strict=true', batch)
     expect(answer.status).toBe(422)
     expect(json(answer)).toEqual({
       detail: [

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import type { ExportResult, Rejection } from '@agentic-hooks/events'
+import type { FieldError } from '@agentic-hooks/events'
+import type { RejectedRecord, RequestResult } from '../decode/decoded-request.ts'
+import { MAX_ERRORS } from '../decode/rest.ts'
 import { type Failure, UnsupportedMediaError } from '../errors.ts'
 import { mediaType } from '../http/media-type.ts'
 
@@ -19,12 +21,25 @@ export function acceptJson(request: IncomingMessage): void {
   throw new UnsupportedMediaError('send the header Content-Type: application/json')
 }
 
-export function describeRejections(rejected: readonly Rejection[]): ErrorDetail[] {
-  return rejected.map(({ eventId, reason }) => ({ type: 'value_error', loc: ['body', eventId], msg: reason }))
+/** Of the first {@link MAX_ERRORS} rejected events. */
+export function describeRejections(rejected: readonly RejectedRecord[]): ErrorDetail[] {
+  return rejected
+    .slice(0, MAX_ERRORS)
+    .flatMap(({ eventId, reason, fields }): ErrorDetail[] =>
+      fields ? fields.map(describeField) : [{ type: 'value_error', loc: ['body', eventId], msg: reason }],
+    )
+}
+
+function describeField({ path, message }: FieldError): ErrorDetail {
+  return {
+    type: message === 'is required' ? 'missing' : 'value_error',
+    loc: ['body', ...locOf(path)],
+    msg: message,
+  }
 }
 
 /** 202 also where some events were rejected, by name; 422 where all of them were. */
-function encodeResult({ stored, duplicates, rejected }: ExportResult): { status: number; body: string } {
+function encodeResult({ stored, duplicates, rejected }: RequestResult): { status: number; body: string } {
   const accepted = stored + duplicates
   if (rejected.length === 0) {
     return { status: 202, body: JSON.stringify({ accepted, message: 'Events accepted' }) }
@@ -37,14 +52,7 @@ function encodeResult({ stored, duplicates, rejected }: ExportResult): { status:
 
 function encodeFailure({ message, fields }: Failure): string {
   if (!fields) return JSON.stringify({ detail: message })
-  const detail = fields.map(
-    ({ path, message }): ErrorDetail => ({
-      type: message === 'is required' ? 'missing' : 'value_error',
-      loc: ['body', ...locOf(path)],
-      msg: message,
-    }),
-  )
-  return JSON.stringify({ detail })
+  return JSON.stringify({ detail: fields.map(describeField) })
 }
 
 /** `3.session_id` as 3 and `session_id`. */
