@@ -1,4 +1,4 @@
-import type { EventRecord } from '@agentic-hooks/events'
+import type { EventRecord, Origin } from '@agentic-hooks/events'
 import { EventTooLargeError, RequestTooLargeError, TooManyRecordsError } from './decoded-request.ts'
 
 export interface DecodeLimits {
@@ -65,6 +65,9 @@ export class Budget {
   #heldBytes = 0
   #toldBytes = 0
   #writtenBytes = 0
+  /** Of the event that came last. */
+  #origin: Origin | null = null
+  #originBytes = 0
 
   /**
    * @param bodyBytes of the decompressed body
@@ -114,7 +117,6 @@ export class Budget {
   addRecord(): void {
     if (++this.#records > this.limits.maxRecords) throw tooMany(this.limits.maxRecords, 'records')
     this.#checkParts()
-    this.hold(RECORD_BYTES)
   }
 
   /** The event that a record became; its payloads are held already. */
@@ -134,17 +136,23 @@ export class Budget {
       (workflowId?.length ?? 0) +
       (phaseId?.length ?? 0) +
       (milestoneId?.length ?? 0)
+    if (origin !== this.#origin) this.#setOrigin(origin)
+    const nameBytes = units * BYTES_PER_UNIT
     this.#writtenBytes +=
-      WRITTEN_RECORD_BYTES +
-      units * BYTES_PER_UNIT +
-      data.byteLength +
-      (attributes?.byteLength ?? 0) +
-      (origin?.resource?.byteLength ?? 0) +
-      (origin?.scope?.byteLength ?? 0)
-    this.hold(units * BYTES_PER_UNIT)
+      WRITTEN_RECORD_BYTES + nameBytes + data.byteLength + (attributes?.byteLength ?? 0) + this.#originBytes
+    this.hold(RECORD_BYTES + nameBytes)
     const { maxDecodedBytes } = this.limits
-    if (this.#writtenBytes <= maxDecodedBytes) return
-    throw new RequestTooLargeError(
+    if (this.#writtenBytes > maxDecodedBytes) throw this.#tooMuch()
+  }
+
+  #setOrigin(origin: Origin | null): void {
+    this.#origin = origin
+    this.#originBytes = (origin?.resource?.byteLength ?? 0) + (origin?.scope?.byteLength ?? 0)
+  }
+
+  #tooMuch(): RequestTooLargeError {
+    const { maxDecodedBytes } = this.limits
+    return new RequestTooLargeError(
       `the events of the request are more than ${maxDecodedBytes} bytes as JSON, each with its resource and scope ` +
         '(MAX_DECODED_BYTES); send them in several requests',
     )

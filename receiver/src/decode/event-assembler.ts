@@ -78,9 +78,9 @@ export class EventAssembler {
     this.#originAttributes = null
   }
 
-  /** Whether the record needs an id that comes from the request's hash, which takes its time. */
+  /** Whether the record needs an id that comes from the request's hash, which takes its time where it is not known. */
   get needsHash(): boolean {
-    return !this.#request.hash.isKnown && !this.record.text(EVENT_ID)
+    return !this.record.text(EVENT_ID)
   }
 
   /** Makes the event of `record`, or its rejection, and clears it. */

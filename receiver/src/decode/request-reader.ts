@@ -19,6 +19,7 @@ const END = 0
 const RESOURCE = 1
 const SCOPE = 2
 const RECORD = 3
+const LARGE_RECORD = 4
 /** Of ours: a record that was rejected. */
 const WRONG = -1
 
@@ -29,7 +30,7 @@ const VERSION = 3
 const SCHEMA_URL = 5
 const OWN_BYTES = 8
 
-/** So many records, resources and scopes, or so much of what they say or become, take a millisecond or so. */
+/** So many records, resources and scopes, or so much of what they say, take a millisecond or so. */
 const STEP_PARTS = 512
 const STEP_BYTES = 2 ** 18
 
@@ -60,6 +61,9 @@ export class RequestReader {
   #resource: Uint8Array | null = null
   #firstWrong: UndecodableError | null = null
   #wrongRecords = 0
+  /** The index of the record that is being read, and what is wrong with it. */
+  #index = 0
+  #wrong = ''
 
   constructor(
     memory: DecoderMemory,
@@ -77,52 +81,66 @@ export class RequestReader {
   }
 
   *read(): Decoding {
-    const records = this.#records
-    const assembler = this.#assembler
-    const step = new Step(this.#memory, this.#budget)
-    for (let found = this.#next(); found !== END; found = this.#next()) {
-      if (found === RECORD && records.read(assembler.record)) {
-        if (assembler.needsHash) yield* this.#hash.compute()
-        this.#add()
-      } else if (found === RESOURCE) step.add(this.#addResource())
-      else if (found === SCOPE) step.add(this.#addScope())
-      else if (found !== WRONG) {
-        if (!this.#hash.isKnown) yield* this.#hash.compute()
-        assembler.addUnread()
+    for (;;) {
+      const found = this.#readStep()
+      if (found === END) return this.#result()
+      if (found === null) yield
+      else {
+        yield* this.#hash.compute()
+        this.#add(found)
       }
-      if (!step.isOver()) continue
-      step.begin()
-      yield
     }
-    return this.#result()
+  }
+
+  /** Reads for a step: `END` after the last one, a record that has to wait for the hash, or null. */
+  #readStep(): number | null {
+    const step = new Step(this.#memory)
+    do {
+      const found = this.#next()
+      if (found === END) return END
+      if (found === RESOURCE) step.add(this.#addResource())
+      else if (found === SCOPE) step.add(this.#addScope())
+      else {
+        const record = found === RECORD && !this.#records.read(this.#assembler.record) ? LARGE_RECORD : found
+        if (!this.#hash.isKnown && (record !== RECORD || this.#assembler.needsHash)) return record
+        if (!this.#add(record)) return WRONG
+      }
+    } while (!step.isOver())
+    return null
   }
 
   #next(): number {
-    const index = this.#assembler.count
+    this.#index = this.#assembler.count
     try {
       return this.#encoding.next()
     } catch (error) {
-      this.#addWrong(index, error)
+      this.#noteWrong(error)
       return WRONG
     }
   }
 
-  #add(): void {
-    const index = this.#assembler.count
-    try {
-      this.#assembler.add()
-    } catch (error) {
-      this.#addWrong(index, error)
+  /** False for a record that turns out to be wrong while its id has to wait for the hash. */
+  #add(record: number): boolean {
+    if (record === LARGE_RECORD) this.#assembler.addUnread()
+    else if (record === WRONG) this.#assembler.addWrong(this.#index, this.#wrong)
+    else {
+      try {
+        this.#assembler.add()
+      } catch (error) {
+        this.#noteWrong(error)
+        return this.#hash.isKnown && this.#add(WRONG)
+      }
     }
+    return true
   }
 
   /** A record with something wrong inside is rejected alone; anything else fails the request. */
-  #addWrong(index: number, error: unknown): void {
+  #noteWrong(error: unknown): void {
     if (!(error instanceof UndecodableError) || error instanceof RequestTooLargeError) throw error
     if (!this.#encoding.isAtRecord()) throw error
     this.#firstWrong ??= error
     this.#wrongRecords++
-    this.#assembler.addWrong(index, error.message.replace(OUTER_PLACE, ''))
+    this.#wrong = error.message.replace(OUTER_PLACE, '')
   }
 
   #result(): DecodedRequest {
@@ -190,23 +208,14 @@ export class RequestReader {
 /** How much is done between two yields. */
 class Step {
   readonly #memory: DecoderMemory
-  readonly #budget: Budget
   readonly #progress: number
   #parts = 0
-  #position = 0
-  #bytes = 0
+  #position: number
 
-  constructor(memory: DecoderMemory, budget: Budget) {
+  constructor(memory: DecoderMemory) {
     this.#memory = memory
-    this.#budget = budget
     this.#progress = memory.exports.progressAddress.value >>> 2
-    this.begin()
-  }
-
-  begin(): void {
-    this.#parts = 0
-    this.#position = this.#memory.words[this.#progress]! + STEP_BYTES
-    this.#bytes = this.#budget.heldBytes + STEP_BYTES
+    this.#position = memory.words[this.#progress]! + STEP_BYTES
   }
 
   /** Something is done that moves nothing. */
@@ -215,10 +224,6 @@ class Step {
   }
 
   isOver(): boolean {
-    return (
-      ++this.#parts === STEP_PARTS ||
-      this.#memory.words[this.#progress]! > this.#position ||
-      this.#budget.heldBytes > this.#bytes
-    )
+    return ++this.#parts === STEP_PARTS || this.#memory.words[this.#progress]! > this.#position
   }
 }

@@ -1,4 +1,4 @@
-import { fail, Scan } from './json-scan'
+import { fail, Scan } from './json-scan-state'
 import { INFINITY, LITERAL, NOT_FINITE, NUMBER, PLAIN, REWRITE, SHIFT, Tape } from './json-tape'
 
 const MINUS_BYTE: u8 = 0x2d

@@ -1,6 +1,7 @@
-import { grow, rejectJson, rejectValues } from './host'
+import { grow, rejectValues } from './host'
 import { sequenceLength } from './json'
 import { scanScalar } from './json-scalar'
+import { fail, Scan } from './json-scan-state'
 import {
   ARRAY,
   CLOSE,
@@ -44,27 +45,6 @@ const MAX_PLAIN_DEPTH: u32 = 1024
 export const PADDING_BYTES: usize = 32
 const TAPE_ROOM_BYTES: usize = 128
 
-/** Where the reading is. */
-export class Scan {
-  static position: usize = 0
-  static end: usize = 0
-  static state: i32 = VALUE
-  /** The entry of the bracket that is open, as an offset in the tape; 0 for none. */
-  static open: u32 = 0
-  static depth: u32 = 0
-  /** Where what is not stored as it is sent was met last. */
-  static unusual: usize = 0
-  static values: u32 = 0
-  static maxValues: u32 = 0
-  /** As far as the tape may come before there has to be more room. */
-  static tapeLimit: usize = 0
-  static stringStart: usize = 0
-  static stringFlags: u32 = 0
-  static numberFlags: u32 = 0
-  /** Whether `scanKeyValue` read all of the object. */
-  static isWhole: bool = false
-}
-
 /** Begins with a text, for whose padding there is room. The tape is put behind it. */
 export function beginScan(start: usize, end: usize, maxValues: u32, maxEventBytes: u32): void {
   Limits.maxEventBytes = maxEventBytes
@@ -104,11 +84,6 @@ export function scan(bytes: u32): bool {
 function makeRoom(): void {
   grow(<f64>(<u64>Tape.end + 2 * TAPE_ROOM_BYTES))
   Scan.tapeLimit = <usize>(((<u64>memory.size()) << 16) - TAPE_ROOM_BYTES)
-}
-
-export function fail(what: string, position: usize): void {
-  rejectJson(what, position)
-  unreachable()
 }
 
 function scanTo(stop: usize): bool {
