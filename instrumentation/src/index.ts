@@ -1,9 +1,10 @@
 export { EventType, type HookEvent } from '@agentic-hooks/events'
 export { type InstrumentToolOptions, instrumentTool } from './agents/instrument-tool.ts'
-export { type ClientStats, type FlushResult, HookClient } from './client/client.ts'
+export { HookClient } from './client/client.ts'
 export type { Session, SessionScope } from './client/session.ts'
-export type { Drop, DropReason } from './delivery/drops.ts'
-export type { ClientLogger, Headers, HookClientOptions, TlsOptions } from './options/options.ts'
+export type { ClientStats, FlushResult } from './client/stats-metrics.ts'
+export type { Headers, HookClientOptions, TlsOptions } from './options/options.ts'
+export type { ClientLogger, Drop, DropReason } from './options/types.ts'
 export {
   type EmittedEvent,
   type HookLogRecord,

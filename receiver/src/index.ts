@@ -1,3 +1,4 @@
+export type { ExporterSpec } from './config/exporter-list.ts'
 export { type Config, ConfigError, readConfig } from './config/options.ts'
 export { type Receiver, startReceiver } from './receiver.ts'
-export { type ExporterSpec, loadExporter, loadExporters, withSpools } from './storage/load.ts'
+export { loadExporter, loadExporters, withSpools } from './storage/load.ts'

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { HookClientOptions } from '@agentic-hooks/instrumentation'
-import { type ClientStats, HookClient } from '@agentic-hooks/instrumentation'
+import { type ClientStats, HookClient, type HookClientOptions } from '@agentic-hooks/instrumentation'
 import { freePort } from '@agentic-hooks/testing/postgres'
 import { startReceiver } from '@agentic-hooks/testing/receiver'
 

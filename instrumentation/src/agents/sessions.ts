@@ -4,16 +4,21 @@ import { watchExit } from '../client/exit.ts'
 import { environmentSessionId } from '../options/environment.ts'
 import { activeScope, type Scope, scopeStorage } from '../scope.ts'
 import { joined } from './data.ts'
-import type { Operation } from './operation.ts'
 
 type Emit = (event: HookEvent) => void
+
+/** Something that a session has started. */
+interface OpenOperation {
+  /** Completes it as failed, because its session ends first. */
+  abandon(): void
+}
 
 interface OpenSession {
   readonly emit: Emit
   readonly workflowId: Scope['workflowId']
   readonly startedAtMillis: number
   /** Started and not yet completed, oldest first. */
-  readonly operations: Set<Operation>
+  readonly operations: Set<OpenOperation>
   /** The application tells its start and end itself. */
   readonly isRecorded: boolean
 }
@@ -77,14 +82,14 @@ class Sessions {
     return session
   }
 
-  add(sessionId: string, operation: Operation): void {
+  add(sessionId: string, operation: OpenOperation): void {
     const operations = this.#open.get(sessionId)?.operations
     if (!operations) return
     operations.add(operation)
     if (operations.size > MAX_OPEN_OPERATIONS) operations.values().next().value!.abandon()
   }
 
-  remove(sessionId: string, operation: Operation): void {
+  remove(sessionId: string, operation: OpenOperation): void {
     this.#open.get(sessionId)?.operations.delete(operation)
   }
 

@@ -1,7 +1,7 @@
 import { BatchLogRecordProcessor, type ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import { runTool } from '../agents/tool-function.ts'
 import { Delivery } from '../delivery/delivery.ts'
-import { DropLog, type DropReason } from '../delivery/drops.ts'
+import { DropLog } from '../delivery/drops.ts'
 import { type ClientDelivery, NOWHERE, ProviderDelivery } from '../delivery/provider-delivery.ts'
 import { type ClientConfig, resolveConfig } from '../options/config.ts'
 import type { HookClientOptions } from '../options/options.ts'
@@ -17,25 +17,7 @@ import { ExporterTransport } from '../transport/exporter-transport.ts'
 import { OtlpTransport } from '../transport/otlp.ts'
 import { type Exiting, unwatchExit, watchExit } from './exit.ts'
 import { Session, type SessionScope } from './session.ts'
-import { observeStats } from './stats-metrics.ts'
-
-/** What became of the events since the previous flush, and where the rest is now. */
-export interface FlushResult {
-  readonly delivered: number
-  readonly dropped: number
-  /** Now in the spool. */
-  readonly spooled: number
-  /** Still in memory: time was over before they were delivered. */
-  readonly pending: number
-}
-
-/** Since the client was made. At any time `emitted + adopted` is `delivered + dropped + spooled + pending`. */
-export interface ClientStats extends FlushResult {
-  readonly emitted: number
-  /** Events of processes that had died, found in the spool, and since then delivered or dropped. */
-  readonly adopted: number
-  readonly droppedByReason: Readonly<Partial<Record<DropReason, number>>>
-}
+import { type ClientStats, type FlushResult, observeStats } from './stats-metrics.ts'
 
 /** Takes any well-formed record, without the checks and the copies that `Logger.emit` makes of its own. */
 interface Processor {

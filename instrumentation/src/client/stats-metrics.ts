@@ -1,6 +1,24 @@
 import type { BatchObservableResult, MeterProvider } from '@opentelemetry/api'
+import type { DropReason } from '../options/types.ts'
 import { INSTRUMENTATION_SCOPE } from '../record/resource.ts'
-import type { ClientStats } from './client.ts'
+
+/** What became of the events since the previous flush, and where the rest is now. */
+export interface FlushResult {
+  readonly delivered: number
+  readonly dropped: number
+  /** Now in the spool. */
+  readonly spooled: number
+  /** Still in memory: time was over before they were delivered. */
+  readonly pending: number
+}
+
+/** Since the client was made. At any time `emitted + adopted` is `delivered + dropped + spooled + pending`. */
+export interface ClientStats extends FlushResult {
+  readonly emitted: number
+  /** Events of processes that had died, found in the spool, and since then delivered or dropped. */
+  readonly adopted: number
+  readonly droppedByReason: Readonly<Partial<Record<DropReason, number>>>
+}
 
 /** Reports a client's stats whenever the provider collects. Returns what ends it. */
 export function observeStats(provider: MeterProvider, stats: () => ClientStats): () => void {

@@ -2,7 +2,7 @@ import { accessSync, constants, renameSync, statSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { diag } from '@opentelemetry/api'
-import type { ClientLogger } from '../options/options.ts'
+import type { ClientLogger } from '../options/types.ts'
 import { isSetAside, type Owner, ownerOf, stateOf } from './spool-owner.ts'
 
 export const SCAN_INTERVAL_MILLIS = 60_000

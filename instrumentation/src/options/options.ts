@@ -1,10 +1,7 @@
 import type { Attributes, LoggerProvider, MeterProvider } from '@opentelemetry/api'
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs'
-import type { Drop } from '../delivery/drops.ts'
 import type { RedactOptions } from '../record/redact.ts'
-import type { ClientLogger } from './types.ts'
-
-export type { ClientLogger } from './types.ts'
+import type { ClientLogger, Drop } from './types.ts'
 
 export type Headers = Readonly<Record<string, string>>
 

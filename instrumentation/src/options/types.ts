@@ -16,3 +16,29 @@ export interface ClientLogger {
   warn(message: string): void
   info(message: string): void
 }
+
+/** Why an event will never be stored. */
+export type DropReason =
+  /** The queue was full, and no spool could take it. */
+  | 'queue_full'
+  /** Every attempt failed, or time ran out, and there is no spool. */
+  | 'undeliverable'
+  /** The server refused it, or without a spool the batch that it was in. With a spool it is kept there, set aside. */
+  | 'refused'
+  /** The server stored the rest of the batch (partial success). */
+  | 'rejected'
+  /** The spool's limit is reached, or it cannot be written. */
+  | 'spool_full'
+  | 'spool_failed'
+  /** The thing emitted is not an event, or a line of the spool is damaged. */
+  | 'invalid'
+  /** Emitted after `close`. */
+  | 'closed'
+
+export interface Drop {
+  readonly reason: DropReason
+  /** How many events. */
+  readonly count: number
+  /** The latest of the details, for a person. */
+  readonly message: string
+}

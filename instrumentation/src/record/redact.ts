@@ -1,5 +1,5 @@
 import type { AnyValue } from '@opentelemetry/api'
-import { isMap, setMember } from './snapshot.ts'
+import { isMap, setMember } from './values.ts'
 
 /** Stands where a secret was. */
 export const REDACTED = '[redacted]'

@@ -1,6 +1,7 @@
 import { type EventData, MAX_JSON_DEPTH, TOO_DEEP } from '@agentic-hooks/events'
 import type { AnyValue } from '@opentelemetry/api'
 import type { Redactor } from './redact.ts'
+import { isMap, setMember } from './values.ts'
 
 /** The key under which an object says how many of its members were cut; an array says so in its last item. */
 const TRUNCATED = '[truncated]'
@@ -36,10 +37,6 @@ export function snapshot(data: EventData, maxBytes: number, redactor: Redactor |
     bytes: copier.bytes,
     cutTexts: copier.cutTexts,
   }
-}
-
-export function isMap(value: AnyValue | undefined): value is Record<string, AnyValue> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
 }
 
 class Copier {
@@ -198,13 +195,6 @@ class Copier {
     this.bytes += length
     return new Uint8Array(buffer, offset, length).slice()
   }
-}
-
-/** Also for the key `__proto__`, which is a member like any other. */
-export function setMember(copy: Record<string, AnyValue>, key: string, value: AnyValue): void {
-  if (key === '__proto__')
-    Object.defineProperty(copy, key, { value, enumerable: true, writable: true, configurable: true })
-  else copy[key] = value
 }
 
 /** Null when a member cannot be read. */

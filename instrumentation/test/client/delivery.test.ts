@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { MemoryLogger } from '@agentic-hooks/testing/memory-logger'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Drop } from '../../src/delivery/drops.ts'
 import { HookClient, type HookClientOptions } from '../../src/index.ts'
+import type { Drop } from '../../src/options/types.ts'
 import {
   accept,
   answer,

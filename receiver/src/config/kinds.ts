@@ -1,6 +1,4 @@
 import { isIPv6 } from 'node:net'
-import { checkOptions, OptionRule } from '@agentic-hooks/events'
-import type { ExporterSpec } from '../storage/load.ts'
 
 /**
  * What values an option takes. `parse` returns undefined for a value that is not allowed, or throws a TypeError that
@@ -112,44 +110,14 @@ export const databaseUrl: Kind<string> = {
   parse: (value) => (/^postgres(ql)?:\/\/./.test(value) ? value : undefined),
 }
 
-/** `a,b` or a JSON array of names and of `{"package": "a", "options": {}}`. */
-export const exporterList: Kind<readonly ExporterSpec[]> = {
-  placeholder: 'LIST',
-  allowed: 'package names separated by commas, or a JSON array of names and {"package", "options"} objects',
-  parse(value) {
-    if (!value.trimStart().startsWith('['))
-      return nonEmpty(splitList(value).map((name) => ({ package: name })))
-    let entries: unknown
-    try {
-      entries = JSON.parse(value)
-    } catch {
-      return undefined
-    }
-    const specs = Array.isArray(entries) ? entries.map(toExporterSpec) : []
-    return specs.every((spec) => spec !== undefined) ? nonEmpty(specs) : undefined
-  },
-}
-
-const EXPORTER_RULES = {
-  // The values may hold passwords.
-  package: { ...OptionRule.text('the name of a package'), isRequired: true, isSecret: true },
-  options: { ...OptionRule.objectWith('an object'), isSecret: true },
-}
-
-function toExporterSpec(entry: unknown): ExporterSpec | undefined {
-  if (typeof entry === 'string') return { package: entry }
-  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return undefined
-  return checkOptions<ExporterSpec>('an exporter', EXPORTER_RULES, entry) as ExporterSpec
-}
-
-function splitList(value: string): string[] {
+export function splitList(value: string): string[] {
   return value
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '')
 }
 
-function nonEmpty<T>(items: readonly T[]): readonly T[] | undefined {
+export function nonEmpty<T>(items: readonly T[]): readonly T[] | undefined {
   return items.length > 0 ? items : undefined
 }
 

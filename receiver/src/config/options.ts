@@ -1,7 +1,7 @@
+import { exporterList } from './exporter-list.ts'
 import {
   bytes,
   databaseUrl,
-  exporterList,
   hosts,
   integer,
   type Kind,

@@ -1,5 +1,3 @@
-import type { DecoderMemory } from './decoder-memory.ts'
-
 // Of an entry in wasm/assembly/json-tape.ts, in words of four bytes.
 const ENTRY_WORDS = 2
 const KINDS = 7
@@ -8,8 +6,17 @@ const OBJECT = 5
 /** Of the kinds of values in which others lie. */
 const CONTAINER_BIT = 4
 
+/** The decoder's memory, as far as places are read from it. */
+interface Tape {
+  readonly words: Uint32Array
+  readonly bytes: Buffer
+  /** Where the text begins. */
+  readonly free: number
+  readonly exports: { root(): number }
+}
+
 /** Where a value is inside another one of the JSON text, as in `attributes[3].key`; empty for that one itself. */
-export function placeOf(memory: DecoderMemory, rootEntry: number, entry: number): string {
+export function placeOf(memory: Tape, rootEntry: number, entry: number): string {
   const { words, exports } = memory
   const target = entry >>> 2
   const root = rootEntry >>> 2
@@ -32,7 +39,7 @@ export function placeOf(memory: DecoderMemory, rootEntry: number, entry: number)
 }
 
 /** A key of a request that was read as OTLP, which resolves escapes. */
-export function keyText({ words, bytes, free }: DecoderMemory, entry: number): string {
+export function keyText({ words, bytes, free }: Tape, entry: number): string {
   const word = entry >>> 2
   return bytes.utf8Slice(free + (words[word]! >>> SHIFT) + 1, free + (words[word + 1]! >>> SHIFT) - 1)
 }

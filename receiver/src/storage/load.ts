@@ -3,14 +3,9 @@ import { isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { CreateExporter, Exporter } from '@agentic-hooks/events'
 import type { Logger } from 'pino'
+import type { ExporterSpec } from '../config/exporter-list.ts'
 import { type Config, ConfigError } from '../config/options.ts'
 import { Spool } from './spool/spool.ts'
-
-/** An exporter to load: its package, or the path of its module, and what to pass to its `createExporter`. */
-export interface ExporterSpec {
-  readonly package: string
-  readonly options?: Readonly<Record<string, unknown>>
-}
 
 const BUILT_IN = {
   postgres: '@agentic-hooks/exporter-postgres',
