@@ -128,7 +128,7 @@ export class Metrics {
     }
     metric(Gauge, 'hooks_spool_events', 'Events on disk, not yet in the exporter.', ({ events }) => events)
     metric(Gauge, 'hooks_spool_bytes', 'Disk space that the spool takes.', ({ bytes }) => bytes)
-    metric(Gauge, 'hooks_spool_limit_bytes', 'SPOOL_MAX_BYTES.', ({ maxBytes }) => maxBytes)
+    metric(Gauge, 'hooks_spool_limit_bytes', 'MAX_SPOOL_BYTES.', ({ maxBytes }) => maxBytes)
     metric(
       Gauge,
       'hooks_spool_age_seconds',

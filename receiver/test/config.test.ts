@@ -41,6 +41,14 @@ describe('readConfig', () => {
     expect(readConfig({ DATABASE_URL: '' }).databaseUrl).toBeUndefined()
   })
 
+  it('takes an option by its former name too, and by the new one first', () => {
+    const former = { SPOOL_MAX_BYTES: '2MiB' }
+    expect(readConfig(former).maxSpoolBytes).toBe(2 ** 21)
+    expect(readConfig({}, { 'spool-max-bytes': '2MiB' }).maxSpoolBytes).toBe(2 ** 21)
+    expect(readConfig({ ...former, MAX_SPOOL_BYTES: '3MiB' }).maxSpoolBytes).toBe(3 * 2 ** 20)
+    expect(() => readConfig({ SPOOL_MAX_BYTES: 'x' })).toThrow('SPOOL_MAX_BYTES is "x"; it must be')
+  })
+
   it('takes several ports', () => {
     expect(readConfig({ PORT: '4318, 8080' }).port).toEqual([4318, 8080])
   })

@@ -27,6 +27,15 @@ const MAX_TIMER_MILLIS = 2 ** 31 - 1
  * each counted. While the destination fails, one request at a time probes it, at growing intervals.
  *
  * The processor forgets a batch that fails or takes long, so `export` only notes that one has come.
+ *
+ * It ends by one verb per meaning, from the mildest on:
+ * - `flush` waits until what is pending has left; nothing ends.
+ * - `secure` sends what is pending and has it on disk meanwhile; nothing ends, but the process may at any moment.
+ * - `finish` is a last flush of all, spool included, that gives up when its time is over. `beforeExit` is that of a
+ *   process that has nothing else to do.
+ * - `giveUp` ends every attempt at once; what is pending goes to the spool or is dropped. To `abort` is what the
+ *   transport does in it: it ends the requests under way.
+ * - `close` comes after one of these two and lets go of the spool and the connections, for good.
  */
 export class Delivery implements LogRecordExporter {
   pending = 0
@@ -70,7 +79,7 @@ export class Delivery implements LogRecordExporter {
     return this.#spool?.adopted ?? 0
   }
 
-  /** Or will not be, for now. */
+  /** True when the spool is empty, or cannot drain while the destination fails. */
   get #isSpoolDone(): boolean {
     const isUnderWay = this.#sending.size > 0 || this.#retries.length > 0
     return this.#backoff.failures > 0 || !(this.#spool?.hasDue || isUnderWay)
@@ -150,7 +159,7 @@ export class Delivery implements LogRecordExporter {
     this.#pump()
   }
 
-  /** Ends for good; what is in the spool is left to others. */
+  /** Lets go of the spool and the connections, for good; what is in the spool is left to others. */
   async close(timeoutMillis: number): Promise<void> {
     this.#spool?.close()
     await within(timeoutMillis, this.#transport.close())
@@ -246,7 +255,7 @@ export class Delivery implements LogRecordExporter {
     // Given up meanwhile: its records have left already.
     if (!this.#sending.delete(batch)) return
     this.#tell(wasFailing, hasFailed, outcome.message)
-    if (outcome.kind === 'accepted') this.#finish(batch, outcome)
+    if (outcome.kind === 'accepted') this.#count(batch, outcome)
     else if (outcome.kind === 'unavailable') this.#retryLater(batch, outcome.message)
     else if (!this.#spool) this.#drop(batch, outcome.message)
     else if (outcome.kind === 'denied') this.#waitInSpool(batch, outcome.message)
@@ -260,7 +269,7 @@ export class Delivery implements LogRecordExporter {
     return kind === 'unavailable' || (kind !== 'accepted' && this.#spool !== null)
   }
 
-  #finish({ records, spooled }: Batch, { rejected, message }: Outcome & { kind: 'accepted' }): void {
+  #count({ records, spooled }: Batch, { rejected, message }: Outcome & { kind: 'accepted' }): void {
     this.delivered += records.length - rejected
     if (rejected) this.#drops.add('rejected', rejected, message)
     if (spooled) this.#spool?.finish(spooled)

@@ -100,6 +100,7 @@ export class HookLogRecord implements ReadableLogRecord {
   readonly droppedAttributesCount = 0
   readonly #fields: RecordFields
   #attributes: Attributes | null = null
+  #isRedacted = false
 
   constructor(fields: RecordFields) {
     this.#fields = fields
@@ -143,15 +144,22 @@ export class HookLogRecord implements ReadableLogRecord {
   }
 
   get attributes(): Attributes {
+    this.redact()
     this.#attributes ??= attributesOf(this.#fields)
     return this.#attributes
+  }
+
+  /** Takes the secrets out of the data, in place and once, before any of it leaves the process. */
+  redact(): void {
+    const { redactor, snapshot } = this.#fields
+    if (!this.#isRedacted) redactor?.redact(snapshot.data, snapshot.cutTexts)
+    this.#isRedacted = true
   }
 }
 
 function attributesOf(fields: RecordFields): Attributes {
   const { sessionId, workflowId, phaseId, milestoneId, snapshot } = fields
   const { data } = snapshot
-  fields.redactor?.redact(data, snapshot.cutTexts)
   const attributes: Attributes = {
     [Attribute.EventId]: String(fields.eventId),
     [Attribute.SessionId]: sessionId,

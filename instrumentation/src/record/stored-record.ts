@@ -19,7 +19,7 @@ import { INSTRUMENTATION_SCOPE } from './resource.ts'
 import { NO_TEXTS } from './snapshot.ts'
 
 /** The record as the receiver would store it: for lines of a file that have to be the same as the receiver's. */
-export function toEventRecord(record: ReadableLogRecord): EventRecord {
+export function toStoredRecord(record: ReadableLogRecord): EventRecord {
   const { attributes, spanContext } = record
   const { eventId, original } = toUuid(attributes[Attribute.EventId] as string)
   return {

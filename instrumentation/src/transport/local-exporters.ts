@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { encodeLines, type StoredEvent, toHookEvent } from '@agentic-hooks/events'
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core'
 import type { LogRecordExporter, ReadableLogRecord } from '@opentelemetry/sdk-logs'
-import { toEventRecord } from '../record/stored-record.ts'
+import { toStoredRecord } from '../record/stored-record.ts'
 
 type Done = (result: ExportResult) => void
 
@@ -19,7 +19,7 @@ export class JsonlFileExporter implements LogRecordExporter {
   }
 
   export(records: ReadableLogRecord[], done: Done): void {
-    this.#append(encodeLines(records.map(toEventRecord))).then(
+    this.#append(encodeLines(records.map(toStoredRecord))).then(
       () => done(SUCCESS),
       (error) => done({ code: ExportResultCode.FAILED, error }),
     )
@@ -60,7 +60,7 @@ export class InMemoryExporter implements LogRecordExporter {
 
   /** As the receiver would give them back. */
   get events(): StoredEvent[] {
-    return this.#records.map((record) => toHookEvent(toEventRecord(record)))
+    return this.#records.map((record) => toHookEvent(toStoredRecord(record)))
   }
 
   get records(): readonly ReadableLogRecord[] {

@@ -16,7 +16,7 @@ export const spoolCommand: Command = {
   summary: 'bring back what the spools set aside, also beside a running receiver',
   takesOperands: true,
   flags: {},
-  async run({ config: { spoolDir, spoolMaxBytes }, operands, log, stopSignal }) {
+  async run({ config: { spoolDir, maxSpoolBytes }, operands, log, stopSignal }) {
     if (operands.length !== 1 || operands[0] !== 'restore') {
       throw new ConfigError('spool takes one word, restore, as in: spool restore')
     }
@@ -24,7 +24,7 @@ export const spoolCommand: Command = {
     const directories = await spoolDirectories(spoolDir)
     if (directories.length === 0) throw new ConfigError(`there is no spool in SPOOL_DIR, ${spoolDir}`)
     for (const directory of directories) {
-      await restore(directory, { maxBytes: spoolMaxBytes, log, stopSignal })
+      await restore(directory, { maxBytes: maxSpoolBytes, log, stopSignal })
     }
   },
 }

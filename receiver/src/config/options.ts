@@ -19,6 +19,8 @@ export interface Option<T = unknown> {
   readonly kind: Kind<T>
   /** As a person would write it in the environment. Without one the option may stay unset. */
   readonly default?: string
+  /** Goes on being read where the name itself is not set. */
+  readonly formerName?: string
   /** The value is never printed. */
   readonly secret?: true
   /** For `--help`; says what happens at the limit. */
@@ -87,7 +89,8 @@ export const OPTIONS = {
     kind: text('DIR'),
     help: 'Keep events here, durably, while storage is down, instead of refusing them.',
   },
-  spoolMaxBytes: {
+  maxSpoolBytes: {
+    formerName: 'spoolMaxBytes',
     group: 'Storage',
     kind: bytes(2 ** 20, 2 ** 50),
     default: '1GiB',
@@ -271,8 +274,14 @@ export function flagName(option: string): string {
 
 /** What `util.parseArgs` needs to know about the options. */
 export const OPTION_FLAGS = Object.fromEntries(
-  Object.keys(OPTIONS).map((name) => [flagName(name), { type: 'string' }]),
+  Object.entries<Option>(OPTIONS)
+    .flatMap(([name, option]) => namesOf(name, option))
+    .map((name) => [flagName(name), { type: 'string' }]),
 ) as Record<string, { type: 'string' }>
+
+function namesOf(name: string, { formerName }: Option): string[] {
+  return formerName === undefined ? [name] : [name, formerName]
+}
 
 /**
  * @param flags parsed command-line flags by their name without dashes; others than options are ignored
@@ -284,8 +293,7 @@ export function readConfig(
 ): Config {
   const values: Record<string, unknown> = {}
   for (const [name, option] of Object.entries<Option>(OPTIONS)) {
-    const flag = flags[flagName(name)]
-    const value = (typeof flag === 'string' && flag) || environment[environmentName(name)] || option.default
+    const { value, source } = find(name, option, environment, flags)
     if (value === undefined) continue
     let detail = ''
     try {
@@ -295,7 +303,6 @@ export function readConfig(
       detail = `: ${error.message}`
     }
     if (values[name] === undefined) {
-      const source = typeof flag === 'string' && flag ? `--${flagName(name)}` : environmentName(name)
       const shown = option.secret ? 'not allowed' : JSON.stringify(value)
       throw new ConfigError(`${source} is ${shown}; it must be ${option.kind.allowed}${detail}`)
     }
@@ -303,6 +310,25 @@ export function readConfig(
   const config = Object.freeze(values) as unknown as Config
   checkRelations(config)
   return config
+}
+
+/** A flag wins over the environment, which wins over the default. */
+function find(
+  name: string,
+  option: Option,
+  environment: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, unknown>>,
+): { readonly value: string | undefined; readonly source: string } {
+  const names = namesOf(name, option)
+  for (const candidate of names) {
+    const value = flags[flagName(candidate)]
+    if (typeof value === 'string' && value) return { value, source: `--${flagName(candidate)}` }
+  }
+  for (const candidate of names) {
+    const value = environment[environmentName(candidate)]
+    if (value) return { value, source: environmentName(candidate) }
+  }
+  return { value: option.default, source: environmentName(name) }
 }
 
 function checkRelations(config: Config): void {

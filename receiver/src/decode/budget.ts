@@ -1,5 +1,5 @@
 import type { EventRecord, Origin } from '@agentic-hooks/events'
-import { EventTooLargeError, RequestTooLargeError, TooManyRecordsError } from './decoded-request.ts'
+import { EventTooLargeError, RequestTooLargeError, TooManyRecordsError } from './errors.ts'
 
 export interface DecodeLimits {
   /**

@@ -1,6 +1,8 @@
 import type { EventBatch, ExportResult, FieldError, Rejection } from '@agentic-hooks/events'
 import type { Budget } from './budget.ts'
 
+export * from './errors.ts'
+
 /** The body of a request, in pieces. */
 export interface RequestBody {
   readonly chunks: readonly Uint8Array[]
@@ -37,35 +39,6 @@ export type Decoding = Generator<undefined, DecodedRequest, undefined>
  * @throws UndecodableError from `next()`, as anything else that is said of the request
  */
 export type Decode = (body: RequestBody, receivedAtMicros: number, budget: Budget) => Decoding
-
-/** The request is not what its content type says: sending it again cannot help. */
-export class UndecodableError extends Error {
-  override readonly name: string = 'UndecodableError'
-}
-
-/** The request would become more than a limit allows: sending it again in smaller ones helps. */
-export class RequestTooLargeError extends UndecodableError {
-  override readonly name: string = 'RequestTooLargeError'
-}
-
-/** More records in one request than {@link DecodeLimits.maxRecords}, or than a body of its size can have. */
-export class TooManyRecordsError extends RequestTooLargeError {
-  override readonly name = 'TooManyRecordsError'
-}
-
-/** JSON of more values than {@link DecodeLimits.maxJsonValues}. */
-export class TooManyValuesError extends RequestTooLargeError {
-  override readonly name = 'TooManyValuesError'
-
-  constructor(maxJsonValues: number) {
-    super(`the JSON has more than ${maxJsonValues} values (MAX_JSON_VALUES); send smaller batches`)
-  }
-}
-
-/** A resource or a scope is larger than {@link DecodeLimits.maxEventBytes}; an event that is, is rejected alone. */
-export class EventTooLargeError extends RequestTooLargeError {
-  override readonly name = 'EventTooLargeError'
-}
 
 /** Runs a decoding to its end, without giving way to anything. */
 export function decodedAtOnce(decoding: Decoding): DecodedRequest {

@@ -9,7 +9,7 @@ const CONTAINER_BIT = 4
 /** The decoder's memory, as far as places are read from it. */
 interface Tape {
   readonly words: Uint32Array
-  readonly bytes: Buffer
+  readonly bytes: { utf8Slice(start: number, end: number): string }
   /** Where the text begins. */
   readonly free: number
   readonly exports: { root(): number }

@@ -60,7 +60,7 @@ export async function loadExporters(config: Config, log: Logger): Promise<Export
 
 /** With SPOOL_DIR, each exporter behind a spool of its own. */
 export function withSpools(exporters: readonly Exporter[], config: Config, logger: Logger): Exporter[] {
-  const { spoolDir, spoolMaxBytes: maxBytes } = config
+  const { spoolDir, maxSpoolBytes: maxBytes } = config
   if (spoolDir === undefined) return [...exporters]
   return exporters.map((exporter) => {
     return new Spool(exporter, { directory: join(spoolDir, exporter.name), maxBytes, logger })

@@ -33,8 +33,8 @@ export function patchServer(prototype: object | undefined): void {
       if (methodOf(method) !== 'tools/call' || typeof handler !== 'function') {
         return setRequestHandler.call(this, method, ...rest)
       }
-      const observed = observe(this, handler as Handler)
-      return setRequestHandler.call(this, method, ...rest.slice(0, -1), observed)
+      const watched = observe(this, handler as Handler)
+      return setRequestHandler.call(this, method, ...rest.slice(0, -1), watched)
     }
   })
 }

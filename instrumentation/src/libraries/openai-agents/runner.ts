@@ -87,11 +87,11 @@ function start(
 /** Its listeners find the run that an event belongs to by the scope that they are called in. */
 function watch(runner: Runner, spanError: () => SpanError | null | undefined): void {
   const on = <Args extends unknown[]>(event: string, listener: (run: AgentRun, ...args: Args) => void) => {
-    const observed = (_context: unknown, ...args: Args) => {
+    const inRun = (_context: unknown, ...args: Args) => {
       const run = currentRun()
       if (run) quietly(() => listener(run, ...args))
     }
-    runner.on(event, observed as unknown as (...args: never[]) => void)
+    runner.on(event, inRun as unknown as (...args: never[]) => void)
   }
   on('agent_start', (run, agent: Agent) => {
     patchModel(agent.model, undefined)
