@@ -13,11 +13,8 @@ const SUBSCRIBED = Symbol.for('agentic-hooks.ai')
 const globals = globalThis as { [SUBSCRIBED]?: true; AI_SDK_TELEMETRY_INTEGRATIONS?: unknown[] }
 
 /**
- * Vercel's AI SDK, `ai` 7 and up, through its own telemetry; nothing is patched.
- *
- * Its tracing channel tells of every call and carries the scope into tools. What a stream brings (usage, stop
- * reason, refused tools) only its telemetry integrations are told, and a call that names integrations of its own
- * leaves ours out: such a stream is reported without these.
+ * Vercel's AI SDK, `ai` 7 and up: subscribes to the SDK's own telemetry instead of patching it, and reports prompts,
+ * turns, model calls, tools, permission requests, refusals and subagents.
  */
 export class AiSdkInstrumentation extends AgentInstrumentation {
   constructor(config?: AgentInstrumentationConfig) {
@@ -36,6 +33,11 @@ export class AiSdkInstrumentation extends AgentInstrumentation {
   }
 }
 
+/**
+ * The SDK's tracing channel tells of every call and carries the scope into tools. What a stream brings (usage, stop
+ * reason, refused tools) only its telemetry integrations are told, and a call that names integrations of its own
+ * leaves ours out: such a stream is reported without these.
+ */
 function subscribe(calls: AiCalls): void {
   const channel = tracingChannel<unknown, TelemetryMessage>('ai:telemetry')
   // The store's transform is what runs at the start: a throw in it would be an uncaught exception.

@@ -18,8 +18,8 @@ interface Exports {
 }
 
 /**
- * Anthropic's client, `@anthropic-ai/sdk` 0.50 and up: model calls through messages, their helpers (stream, parse,
- * toolRunner with its tools) and the beta included, also underneath the clients for Bedrock and Vertex.
+ * Anthropic's client, `@anthropic-ai/sdk` 0.50 and up: patches `create` and `toolRunner` of messages and of their beta,
+ * which the clients for Bedrock and Vertex use too, and reports model calls and the runner's tools.
  */
 export class AnthropicInstrumentation extends AgentInstrumentation {
   constructor(config?: AgentInstrumentationConfig) {

@@ -25,8 +25,9 @@ interface Exports {
 }
 
 /**
- * Anthropic's Claude Agent SDK, `@anthropic-ai/claude-agent-sdk` 0.2 and up: hooks of ours join those of each
- * `query`, whose own hooks, `canUseTool` and messages are watched. The command line behind it is not touched.
+ * Anthropic's Claude Agent SDK, `@anthropic-ai/claude-agent-sdk` 0.2 and up: replaces `query` to add hooks of ours and
+ * to watch the application's own, `canUseTool` and the messages, and reports sessions, prompts, turns, tools, permission
+ * requests, decisions, refusals and subagents.
  */
 export class ClaudeAgentSdkInstrumentation extends AgentInstrumentation {
   constructor(config?: AgentInstrumentationConfig) {

@@ -32,8 +32,8 @@ interface Exports {
 }
 
 /**
- * Google's client, `@google/genai` 1.0 and up: model calls through generateContent, streams and chats included.
- * What is patched is the request underneath, of which a call with automatic function calling sends several.
+ * Google's client, `@google/genai` 1.0 and up: patches the request underneath generateContent, streams and chats, of
+ * which a call with automatic function calling sends several, and reports each as a model call.
  */
 export class GoogleGenAiInstrumentation extends AgentInstrumentation {
   constructor(config?: AgentInstrumentationConfig) {

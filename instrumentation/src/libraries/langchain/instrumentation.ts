@@ -13,8 +13,9 @@ interface Exports {
 }
 
 /**
- * LangChain and LangGraph, `@langchain/core` 1.0 and up: a callback handler joins every run, as a tracer would.
- * Models and tools are wrapped only to know what runs inside them.
+ * LangChain and LangGraph, `@langchain/core` 1.0 and up: patches the callback manager to add a handler to every run,
+ * and models and tools only to know what runs inside them; reports prompts, turns, model calls, tools, permission
+ * requests, decisions, refusals and subagents.
  */
 export class LangChainInstrumentation extends AgentInstrumentation {
   constructor(config?: AgentInstrumentationConfig) {

@@ -17,7 +17,10 @@ const SERVER = { patch: ({ Server }: Exports) => patchServer(Server?.prototype) 
 
 let hooked = false
 
-/** Model Context Protocol: `@modelcontextprotocol/sdk` from 1.0, `client` and `server` from 2.0. */
+/**
+ * Model Context Protocol, `@modelcontextprotocol/sdk` from 1.0, `client` and `server` from 2.0: patches the client's
+ * `callTool` and the server's `setRequestHandler`, and reports tool calls from the side that sees them first.
+ */
 export class McpInstrumentation extends AgentInstrumentation {
   constructor(config?: AgentInstrumentationConfig) {
     super('mcp', config)

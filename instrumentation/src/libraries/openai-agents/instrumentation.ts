@@ -6,10 +6,12 @@ import {
 import { type AgentsCore, patchRunner } from './runner.ts'
 
 /**
- * OpenAI's Agents SDK, `@openai/agents` 0.1 and up, through the events of its runners; `Runner.prototype.run` and
- * the models that it is given are wrapped for what these do not tell. It works with the SDK's tracing disabled;
- * whether a tool failed is then known from the SDK's own message only. A runner with `traceIncludeSensitiveData`
- * false is reported without content.
+ * OpenAI's Agents SDK, `@openai/agents` 0.1 and up: patches `Runner.prototype.run`, the models that a runner is given
+ * and the tools that it calls, listens to the runner's events, and reports prompts, turns, model calls, tools, handoffs,
+ * permission requests, refusals and subagents.
+ *
+ * It works with the SDK's tracing disabled; whether a tool failed is then known from the SDK's own message only. A
+ * runner with `traceIncludeSensitiveData` false is reported without content.
  */
 export class OpenAiAgentsInstrumentation extends AgentInstrumentation {
   constructor(config?: AgentInstrumentationConfig) {

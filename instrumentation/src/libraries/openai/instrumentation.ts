@@ -20,9 +20,8 @@ interface Exports {
 }
 
 /**
- * OpenAI's client, `openai` 4.70 and up: model calls through chat completions and responses, their helpers
- * (parse, stream, runTools with its tools) included. The calls of an agent library that uses it are left to that library's
- * instrumentation.
+ * OpenAI's client, `openai` 4.70 and up: patches `create` of chat completions and responses, which their helpers use,
+ * and `runTools`, and reports model calls and the runner's tools, but not those that an agent library reports itself.
  */
 export class OpenAiInstrumentation extends AgentInstrumentation {
   constructor(config?: AgentInstrumentationConfig) {
