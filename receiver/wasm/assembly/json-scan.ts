@@ -411,11 +411,23 @@ function isHexDigit(byte: u8): bool {
 function scanSequences(start: usize): usize {
   let from = start
   while (load<u8>(from) >= 0x80) {
-    const length = sequenceLength(from, Scan.end)
-    if (length < 0) rewriteString()
-    from += <usize>abs(length)
+    const common = commonLength(from)
+    if (common !== 0) from += common
+    else {
+      const length = sequenceLength(from, Scan.end)
+      if (length < 0) rewriteString()
+      from += <usize>abs(length)
+    }
     // So that a long text can be left.
     if (from - start > 4096) break
   }
   return from
+}
+
+/** The length of a well-formed sequence of two bytes, or of three that has no special cases; 0 for any other. */
+export function commonLength(start: usize): usize {
+  const lead = load<u8>(start)
+  if (lead >= 0xc2 && lead < 0xe0) return (load<u8>(start + 1) & 0xc0) === 0x80 ? 2 : 0
+  if (lead > 0xe0 && lead < 0xed) return (load<u16>(start + 1) & 0xc0c0) === 0x8080 ? 3 : 0
+  return 0
 }

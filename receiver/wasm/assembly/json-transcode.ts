@@ -2,6 +2,7 @@ import { Nesting } from './any-value'
 import { writeTooDeep } from './host'
 import { countValue, Json, reserve, writeByte, writeEscape, writeSequence, writeString } from './json'
 import { writeUnusualNumber } from './json-number'
+import { commonLength } from './json-scan'
 import {
   ARRAY,
   CLOSE,
@@ -29,6 +30,8 @@ const COLON: u8 = 0x3a
 const OPEN_ARRAY: u8 = 0x5b
 const BACKSLASH: u8 = 0x5c
 const OPEN_OBJECT: u8 = 0x7b
+const SLASH: u8 = 0x2f
+const LETTER_U: u8 = 0x75
 
 /** A text that is written otherwise than it was sent is written in pieces of so many bytes. */
 const PIECE_BYTES: usize = 4096
@@ -141,9 +144,25 @@ function rewrite(start: usize, limit: usize, end: usize): usize {
     Json.position = to
     while (from < limit) {
       const byte = load<u8>(from)
-      if (byte === BACKSLASH) from = writeUnescaped(from, end)
-      else if (byte >= 0x80) from += writeSequence(from, end)
-      else break
+      if (byte === BACKSLASH) {
+        const letter = load<u8>(from + 1)
+        if (letter === LETTER_U || letter === SLASH) from = writeUnescaped(from, end)
+        else {
+          // The others are stored as they are sent.
+          store<u16>(Json.position, load<u16>(from))
+          Json.position += 2
+          from += 2
+        }
+      } else if (byte < 0x80) break
+      else {
+        const common = commonLength(from)
+        if (common === 0) from += writeSequence(from, end)
+        else {
+          store<u32>(Json.position, load<u32>(from))
+          Json.position += common
+          from += common
+        }
+      }
     }
     to = Json.position
   }
