@@ -41,6 +41,12 @@ export function checkSeal(line: Buffer): 'intact' | 'unsealed' | 'damaged' {
   return 'unsealed'
 }
 
+/** An intact line as it was before it was sealed, without its line break. */
+export function withoutSeal(line: Buffer): Buffer {
+  const end = line.at(-1) === CARRIAGE_RETURN ? line.byteLength - 1 : line.byteLength
+  return Buffer.concat([line.subarray(0, end - TAIL_LENGTH), BRACE])
+}
+
 /**
  * The lengths of the pieces of a damaged line of which all but the last are sealed lines, each with the byte that
  * stands where its newline was. One piece where there is nothing to part.

@@ -9,6 +9,7 @@ import {
   type ExportResult,
   isPermanentExportError,
   storableMicros,
+  withoutSeal,
 } from '@agentic-hooks/events'
 import { FILE_MODE, type OpenFile, readLines } from '@agentic-hooks/exporter-jsonl'
 import { decodeLineBytes } from '../decode/line.ts'
@@ -149,8 +150,9 @@ class Importer {
       }
       const text = bytes.toString().replace(/^\uFEFF/, '')
       try {
-        if (checkSeal(bytes) === 'damaged') throw new Error('the line is damaged: its checksum is another')
-        const record = decodeLineBytes(bytes, micros)
+        const seal = checkSeal(bytes)
+        if (seal === 'damaged') throw new Error('the line is damaged: its checksum is another')
+        const record = decodeLineBytes(seal === 'intact' ? withoutSeal(bytes) : bytes, micros)
         micros = record.timestampMicros
         lines.push({ record, text, number })
       } catch (error) {
