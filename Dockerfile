@@ -13,13 +13,14 @@ COPY receiver/package.json receiver/
 COPY system-tests/package.json system-tests/
 COPY testing/package.json testing/
 
+# Without scripts: the one that builds after npm ci needs sources, which come later.
 FROM manifests AS build
-RUN npm ci --no-audit --no-fund
+RUN npm ci --no-audit --no-fund --ignore-scripts
 COPY . .
 RUN npx tsc -b receiver/tsconfig.build.json
 
 FROM manifests AS dependencies
-RUN npm ci --no-audit --no-fund --omit=dev --omit=optional --workspace receiver
+RUN npm ci --no-audit --no-fund --ignore-scripts --omit=dev --omit=optional --workspace receiver
 
 FROM node:24-bookworm-slim
 WORKDIR /app

@@ -9,7 +9,7 @@ import { commandLine } from '@agentic-hooks/testing/command-line'
 // and what arrived from it. Nothing leaves this machine: models answer from a script.
 
 /** Agents that need more than this project's own dependencies; `npm run test:matrix` installs it. */
-const MATRIX = join(import.meta.dirname, '../instrumentation/matrix/node_modules')
+const MATRIX = join(import.meta.dirname, '../system-tests/matrix/node_modules')
 const NEED_MATRIX = ['langgraph', 'google-genai', 'claude-agent-sdk']
 const EXAMPLES = [
   'ai',
@@ -63,7 +63,7 @@ rmSync(folder, { recursive: true })
 
 function linkLibraries(): void {
   const link = join(import.meta.dirname, 'node_modules')
-  if (existsSync(MATRIX) && !existsSync(link)) symlinkSync('../instrumentation/matrix/node_modules', link)
+  if (existsSync(MATRIX) && !existsSync(link)) symlinkSync('../system-tests/matrix/node_modules', link)
 }
 
 function runAgent(name: string, endpoint: string): Promise<number | null> {
