@@ -38,11 +38,26 @@ export interface Rejection {
   readonly reason: string
 }
 
+/** Where an exporter tells the operator about its state; pino's loggers fit. */
+export interface ExporterLogger {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
+/** The parts of the receiver that an exporter may use. */
+export interface ExporterContext {
+  /** The receiver's log, at its level. Nothing of an event and no secret belongs into a line. */
+  readonly logger: ExporterLogger
+}
+
 /**
- * What the module of an exporter exports as `createExporter`, so that the receiver can load it by package
- * name. Throws an Error that names the option, its value and what is allowed.
+ * The function that the module of an exporter exports as `createExporter`, so that the receiver can load it by
+ * package name. Throws an Error that names the option, its value and what is allowed.
  */
-export type CreateExporter = (options: Readonly<Record<string, unknown>>) => Exporter
+export type CreateExporter = (
+  options: Readonly<Record<string, unknown>>,
+  context: ExporterContext,
+) => Exporter
 
 /** An exporter that can also answer questions. */
 export interface EventReader {

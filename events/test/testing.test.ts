@@ -169,6 +169,18 @@ describe('the conformance suite', () => {
     expect(await failure(() => new BrokenExporter(), message)).toMatch(message)
   })
 
+  it('catches an exporter that logs a message without fields', async () => {
+    const cases = exporterConformance({
+      create: ({ logger }) => {
+        sink = new SinkExporter()
+        Reflect.apply(logger.warn, logger, ['stored'])
+        return sink
+      },
+      read: async () => sink.records,
+    })
+    await expect(cases[0]!.run()).rejects.toThrow(/fields and a message/)
+  })
+
   it('catches an exporter that stores after shutdown', async () => {
     class BrokenExporter extends SinkExporter {
       override async shutdown(): Promise<void> {}

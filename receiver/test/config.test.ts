@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import pino from 'pino'
 import { describe, expect, it } from 'vitest'
 import {
   ConfigError,
@@ -150,10 +149,9 @@ describe('docs/operate/receiver.md', () => {
 })
 
 describe('exporterSpecs', () => {
-  const log = pino({ level: 'silent' })
   const databaseUrl = 'postgres://localhost/hooks'
-  const postgres = { package: '@agentic-hooks/exporter-postgres', options: { databaseUrl, logger: log } }
-  const jsonl = { package: '@agentic-hooks/exporter-jsonl', options: { path: 'e.jsonl', logger: log } }
+  const postgres = { package: '@agentic-hooks/exporter-postgres', options: { databaseUrl } }
+  const jsonl = { package: '@agentic-hooks/exporter-jsonl', options: { path: 'e.jsonl' } }
 
   it.each([
     ['auto without DATABASE_URL', { JSONL_PATH: 'e.jsonl' }, [jsonl]],
@@ -169,12 +167,12 @@ describe('exporterSpecs', () => {
       [postgres, jsonl],
     ],
   ])('makes STORAGE_TYPE %s', (_name, environment, specs) => {
-    expect(exporterSpecs(readConfig(environment), log)).toMatchObject(specs)
+    expect(exporterSpecs(readConfig(environment))).toMatchObject(specs)
   })
 
   it('takes a list of names', () => {
     const config = readConfig({ EXPORTERS: 'jsonl, my-exporter', JSONL_PATH: 'e.jsonl' })
-    expect(exporterSpecs(config, log)).toEqual([jsonl, { package: 'my-exporter' }])
+    expect(exporterSpecs(config)).toEqual([jsonl, { package: 'my-exporter' }])
   })
 
   it('takes packages with options, which win over those of the short names', () => {
@@ -182,9 +180,9 @@ describe('exporterSpecs', () => {
       { package: 'my-exporter', options: { bucket: 'b' } },
       { package: 'jsonl', options: { path: 'x' } },
     ]
-    expect(exporterSpecs(readConfig({ EXPORTERS: JSON.stringify(entries) }), log)).toEqual([
+    expect(exporterSpecs(readConfig({ EXPORTERS: JSON.stringify(entries) }))).toEqual([
       { package: 'my-exporter', options: { bucket: 'b' } },
-      { package: '@agentic-hooks/exporter-jsonl', options: { path: 'x', logger: log } },
+      { package: '@agentic-hooks/exporter-jsonl', options: { path: 'x' } },
     ])
   })
 })

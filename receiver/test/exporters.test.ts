@@ -46,6 +46,9 @@ describe('a packed exporter from outside the repository, loaded by its name', ()
     })
     expect(json(answer)).toEqual({ accepted: 1, message: 'Events accepted' })
     expect(receiver.log.at(-1)).toMatchObject({ msg: 'listening', storage: ['acme'] })
+    expect(receiver.log).toContainEqual(
+      expect.objectContaining({ msg: 'acme-exporter writes', path: 'real.jsonl' }),
+    )
     expect(receiver.stderr()).toBe('')
     const stored = await readAcmeFile(join(application.directory, 'real.jsonl'))
     expect(stored).toMatchObject([{ eventType: 'custom', sessionId: 's1' }])
@@ -82,6 +85,8 @@ describe('a receiver whose exporter cannot be loaded', () => {
   })
 
   it('names a package that is no exporter', async () => {
-    await expect(start('pino')).rejects.toThrow('exporter pino exports no function createExporter(options)')
+    await expect(start('pino')).rejects.toThrow(
+      'exporter pino exports no function createExporter(options, context)',
+    )
   })
 })

@@ -3,15 +3,15 @@ import { isDeepStrictEqual } from 'node:util'
 import { batchOf, type EventRecord } from '../batch.ts'
 import { jsonBytes } from '../codec/json.ts'
 import { PermanentExportError } from '../errors.ts'
-import type { Exporter, ExportResult } from '../exporter.ts'
+import type { Exporter, ExporterContext, ExporterLogger, ExportResult } from '../exporter.ts'
 import { assertHolds, assertSame, byId } from './compare.ts'
 import { eventually, PATIENCE_MILLIS, settles } from './patience.ts'
 import { hardRecords, sampleRecord, sampleRecords } from './samples.ts'
 
 /** What the suite needs to know about an exporter. */
 export interface ExporterHarness {
-  /** A new exporter over an empty store, not started. */
-  create(): Exporter | Promise<Exporter>
+  /** A new exporter over an empty store, not started; it is given the context as `createExporter` is. */
+  create(context: ExporterContext): Exporter | Promise<Exporter>
   /**
    * Every event in the store of the exporter created last, read by other means than that exporter, which may
    * be running. `decodeLine` makes a record of a JSON line, `decodeEvent` one of a row parsed with `parseJson`.
@@ -51,7 +51,8 @@ export function exporterConformance(harness: ExporterHarness): ConformanceCase[]
 
 function startedCase(name: string, harness: ExporterHarness, check: Check): ConformanceCase {
   const run = async () => {
-    const exporter = await harness.create()
+    const logger = new CheckingLogger()
+    const exporter = await harness.create({ logger })
     try {
       await settles(exporter.start(), 'start()')
       await check(exporter, harness)
@@ -59,18 +60,38 @@ function startedCase(name: string, harness: ExporterHarness, check: Check): Conf
       await settles(exporter.shutdown(), 'shutdown()')
       await harness.close?.()
     }
+    logger.check()
   }
   return { name, run }
 }
 
 function unstartedCase(name: string, harness: ExporterHarness): ConformanceCase {
   const run = async () => {
-    const exporter = await harness.create()
+    const exporter = await harness.create({ logger: new CheckingLogger() })
     await settles(exporter.shutdown(), 'shutdown() before start()')
     await settles(exporter.shutdown(), 'the second shutdown()')
     await harness.close?.()
   }
   return { name, run }
+}
+
+/** Collects the lines that are unfit for a log; a logger that threw would be taken for a failing store. */
+class CheckingLogger implements ExporterLogger {
+  readonly #faults: string[] = []
+
+  readonly info = (fields: object, message: string): void => this.#note('info', fields, message)
+  readonly warn = (fields: object, message: string): void => this.#note('warn', fields, message)
+
+  check(): void {
+    assert.deepEqual(this.#faults, [], 'the exporter logs fields and a message on one line')
+  }
+
+  #note(level: string, fields: unknown, message: unknown): void {
+    const isFit = typeof fields === 'object' && fields !== null && typeof message === 'string'
+    if (!isFit || !message || message.includes('\n')) {
+      this.#faults.push(`${level}(${typeof fields}, ${JSON.stringify(message)})`)
+    }
+  }
 }
 
 const storing: Record<string, Check> = {

@@ -24,31 +24,32 @@ export interface JsonlExporterOptions {
   readonly maxQueuedBytes?: number
   /** Lines that one write and one fdatasync make durable, in bytes; a larger batch goes alone. Default 8 MiB. */
   readonly maxGroupBytes?: number
-  /** Default: warnings to the console. */
-  readonly logger?: Logger
   /** For tests of durability. Default `node:fs/promises`. */
   readonly fileSystem?: FileSystem
 }
 
-export type ResolvedOptions = Required<JsonlExporterOptions>
+type GivenOptions = Required<JsonlExporterOptions>
+
+export interface ResolvedOptions extends GivenOptions {
+  readonly logger: Logger
+}
 
 const consoleLogger: Logger = {
   info() {},
   warn: (fields, message) => console.warn(`exporter-jsonl: ${message}`, fields),
 }
 
-const DEFAULTS: ResolvedOptions = {
+const DEFAULTS: GivenOptions = {
   path: '.agentic/analytics/events.jsonl',
   maxFileBytes: 2 ** 28,
   rotateDaily: false,
   maxFiles: null,
   maxQueuedBytes: 2 ** 26,
   maxGroupBytes: 2 ** 23,
-  logger: consoleLogger,
   fileSystem: nodeFileSystem,
 }
 
-const RULES: OptionRules<keyof ResolvedOptions> = {
+const RULES: OptionRules<keyof GivenOptions> = {
   path: OptionRule.text('a path'),
   maxFileBytes: OptionRule.integer(1),
   rotateDaily: OptionRule.boolean,
@@ -58,12 +59,14 @@ const RULES: OptionRules<keyof ResolvedOptions> = {
   },
   maxQueuedBytes: OptionRule.integer(1),
   maxGroupBytes: OptionRule.integer(1),
-  logger: OptionRule.objectWith('an object with the methods info and warn', 'info', 'warn'),
   fileSystem: OptionRule.objectWith('an object with functions of node:fs/promises'),
 }
 
 /** @throws TypeError that names the option, its value and what is allowed */
-export function resolveOptions(options: object): ResolvedOptions {
-  const resolved = { ...DEFAULTS, ...checkOptions<ResolvedOptions>('exporter-jsonl', RULES, options) }
-  return { ...resolved, path: resolve(resolved.path) }
+export function resolveOptions(options: object, logger: Logger = consoleLogger): ResolvedOptions {
+  const resolved: GivenOptions = {
+    ...DEFAULTS,
+    ...checkOptions<GivenOptions>('exporter-jsonl', RULES, options),
+  }
+  return { ...resolved, logger, path: resolve(resolved.path) }
 }

@@ -9,7 +9,7 @@ import { createExporter } from '../src/index.ts'
  */
 const [path, batches = 'Infinity'] = process.argv.slice(2)
 const tell = (message: object) => process.send?.(message)
-const exporter = createExporter({ path, logger: { info() {}, warn() {} } })
+const exporter = createExporter({ path }, { logger: { info() {}, warn() {} } })
 const { signal } = new AbortController()
 let left = Number(batches)
 

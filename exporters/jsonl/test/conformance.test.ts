@@ -12,12 +12,11 @@ function harness(options: object, failing: FaultyFileSystem['failing']): Exporte
   let fileSystem = new FaultyFileSystem()
   const path = () => join(directory, 'not', 'there', 'events.jsonl')
   return {
-    async create() {
+    async create(context) {
       directory = await mkdtemp(join(tmpdir(), 'exporter-jsonl-'))
       fileSystem = new FaultyFileSystem()
       fileSystem.failing = failing
-      const logger = { info() {}, warn() {} }
-      return createExporter({ path: path(), fileSystem, logger, ...options })
+      return createExporter({ path: path(), fileSystem, ...options }, context)
     },
     async read() {
       const text = await readFile(path(), 'utf8').catch(() => '')

@@ -27,7 +27,7 @@ describe('a writer that is killed', () => {
       await writer.kill()
       for (const told of writer.told) for (const eventId of told.acknowledged ?? []) acknowledged.add(eventId)
     }
-    const last = createExporter({ path, logger: { info() {}, warn() {} } })
+    const last = createExporter({ path }, { logger: { info() {}, warn() {} } })
     await last.start()
     await last.export(batchOf(sampleRecords(1)), new AbortController().signal)
     await last.shutdown()

@@ -39,7 +39,7 @@ afterEach(async () => {
 })
 
 async function started(options: JsonlExporterOptions = {}): Promise<JsonlExporter> {
-  exporter = createExporter({ path, logger, ...options })
+  exporter = createExporter({ path, ...options }, { logger })
   await exporter.start()
   return exporter
 }
@@ -309,7 +309,6 @@ describe('createExporter', () => {
       { maxFiles: 0 },
       'exporter-jsonl option maxFiles is 0; it must be an integer from 1, or null to keep all',
     ],
-    [{ logger: console.warn }, 'exporter-jsonl option logger is'],
     [
       { maxBytes: 5 },
       'exporter-jsonl has no option maxBytes; did you mean maxFiles? The options are path, maxFileBytes,',

@@ -13,7 +13,7 @@ const directory = process.argv[2]!
 const path = join(directory, 'events.jsonl')
 const ballast = join(directory, 'ballast')
 writeFileSync(ballast, Buffer.alloc(65_536))
-const exporter = createExporter({ path, logger: { info() {}, warn() {} } })
+const exporter = createExporter({ path }, { logger: { info() {}, warn() {} } })
 await exporter.start()
 
 let acknowledged = 0

@@ -12,7 +12,7 @@ import { createExporter } from '../src/index.ts'
 const [, , directory = '', fault] = process.argv
 const path = join(directory, 'events.jsonl')
 const ballast = join(directory, 'ballast')
-const exporter = createExporter({ path, logger: { info() {}, warn() {} } })
+const exporter = createExporter({ path }, { logger: { info() {}, warn() {} } })
 await exporter.start()
 
 const outcome = (promise: Promise<unknown>) =>

@@ -53,7 +53,7 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'exporter-jsonl-health-'))
   path = join(directory, 'events.jsonl')
   fileSystem = new FaultyFile(path)
-  exporter = createExporter({ path, fileSystem, logger })
+  exporter = createExporter({ path, fileSystem }, { logger })
   await exporter.start()
 })
 

@@ -39,7 +39,7 @@ afterEach(async () => {
 })
 
 function newExporter(path: string, maxFileBytes = 2 ** 20): JsonlExporter {
-  const exporter = createExporter({ path, maxFileBytes, logger })
+  const exporter = createExporter({ path, maxFileBytes }, { logger })
   exporters.push(exporter)
   return exporter
 }

@@ -16,7 +16,7 @@ const logger = { info() {}, warn() {} }
 
 /** Into new folders, with rotations in between. */
 const fromNothing: Workload = async (disk, ledger) => {
-  const exporter = createExporter({ path: PATH, maxFileBytes: 1500, fileSystem: disk, logger })
+  const exporter = createExporter({ path: PATH, maxFileBytes: 1500, fileSystem: disk }, { logger })
   await exporter.start()
   for (let index = 0; index < 6; index++) {
     const records = sampleRecords(2)
@@ -67,7 +67,7 @@ describe.each([
     for (const { image, expected } of failures) {
       // Its holder ended with the power; here it is this very process.
       await image.unlink(`${PATH}.lock`).catch(() => {})
-      const exporter = createExporter({ path: PATH, maxFileBytes: 1500, fileSystem: image, logger })
+      const exporter = createExporter({ path: PATH, maxFileBytes: 1500, fileSystem: image }, { logger })
       await exporter.start()
       const records = sampleRecords(1)
       await exporter.export(batchOf(records), never)

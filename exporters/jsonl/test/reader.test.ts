@@ -25,7 +25,7 @@ beforeEach(async () => {
   path = join(directory, 'events.jsonl')
   warnings = []
   const logger = { info() {}, warn: (fields: object) => void warnings.push(fields) }
-  exporter = createExporter({ path, maxFileBytes: 2000, logger })
+  exporter = createExporter({ path, maxFileBytes: 2000 }, { logger })
   await exporter.start()
 })
 

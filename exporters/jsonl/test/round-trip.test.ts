@@ -80,7 +80,7 @@ async function inFile<T>(use: (path: string) => Promise<T>): Promise<T> {
 }
 
 async function read(path: string, warnings: object[] = []): Promise<Map<string, unknown>> {
-  const reader = createExporter({ path, logger: { info() {}, warn: (fields) => warnings.push(fields) } })
+  const reader = createExporter({ path }, { logger: { info() {}, warn: (fields) => warnings.push(fields) } })
   const found = new Map<string, unknown>()
   for await (const event of reader.query({})) found.set(event.eventId, event)
   return found

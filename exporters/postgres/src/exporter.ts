@@ -4,6 +4,7 @@ import type {
   EventQuery,
   EventReader,
   Exporter,
+  ExporterContext,
   ExportResult,
   SessionSummary,
   StoredEvent,
@@ -166,7 +167,14 @@ async function checkSchema(client: Client): Promise<void> {
   )
 }
 
-/** What the receiver calls to load this package. The options are {@link PostgresExporterOptions}. */
-export function createExporter(options: Readonly<Record<string, unknown>>): PostgresExporter {
-  return new PostgresExporter(resolveOptions(options))
+/**
+ * Called by the receiver to load this package. The options are {@link PostgresExporterOptions}; the default logger
+ * prints warnings to the console.
+ * @throws Error that names the first wrong option, its value and what is allowed
+ */
+export function createExporter(
+  options: Readonly<Record<string, unknown>>,
+  { logger }: Partial<ExporterContext> = {},
+): PostgresExporter {
+  return new PostgresExporter(resolveOptions(options, logger))
 }

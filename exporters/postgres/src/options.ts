@@ -41,18 +41,20 @@ export interface PostgresExporterOptions {
   readonly retentionDays?: number | null
   /** Between two rounds of making and dropping partitions. Default 3,600,000 (an hour). */
   readonly maintenanceIntervalMillis?: number
-  /** Default: warnings to the console. */
-  readonly logger?: Logger
 }
 
-export type ResolvedOptions = Required<PostgresExporterOptions>
+type GivenOptions = Required<PostgresExporterOptions>
+
+export interface ResolvedOptions extends GivenOptions {
+  readonly logger: Logger
+}
 
 const consoleLogger: Logger = {
   info() {},
   warn: (fields, message) => console.warn(`exporter-postgres: ${message}`, fields),
 }
 
-const DEFAULTS: Omit<ResolvedOptions, 'databaseUrl'> = {
+const DEFAULTS: Omit<GivenOptions, 'databaseUrl'> = {
   connections: 2,
   maxGroupBytes: 2 ** 22,
   maxQueuedBytes: 2 ** 26,
@@ -65,7 +67,6 @@ const DEFAULTS: Omit<ResolvedOptions, 'databaseUrl'> = {
   partitionsAhead: 7,
   retentionDays: null,
   maintenanceIntervalMillis: 3_600_000,
-  logger: consoleLogger,
 }
 
 /** Node's timers fire at once for anything longer. */
@@ -73,7 +74,7 @@ const MAX_TIMER_MILLIS = 2 ** 31 - 1
 
 const timer = OptionRule.integer(1, MAX_TIMER_MILLIS)
 
-const RULES: OptionRules<keyof ResolvedOptions> = {
+const RULES: OptionRules<keyof GivenOptions> = {
   databaseUrl: {
     allowed: 'a URL such as postgres://user:password@localhost:5432/database',
     allows: isPostgresUrl,
@@ -96,13 +97,15 @@ const RULES: OptionRules<keyof ResolvedOptions> = {
     allows: (value) => value === null || OptionRule.integer(1, 100_000).allows(value),
   },
   maintenanceIntervalMillis: OptionRule.integer(100, MAX_TIMER_MILLIS),
-  logger: OptionRule.objectWith('an object with the methods info and warn', 'info', 'warn'),
 }
 
 /** @throws TypeError that names the first wrong option, its value and what is allowed */
-export function resolveOptions(options: Readonly<Record<string, unknown>>): ResolvedOptions {
-  const given = checkOptions<ResolvedOptions>('exporter-postgres', RULES, options)
-  return { ...DEFAULTS, ...given } as ResolvedOptions
+export function resolveOptions(
+  options: Readonly<Record<string, unknown>>,
+  logger: Logger = consoleLogger,
+): ResolvedOptions {
+  const given = checkOptions<GivenOptions>('exporter-postgres', RULES, options)
+  return { ...DEFAULTS, ...given, logger } as ResolvedOptions
 }
 
 function isPostgresUrl(value: unknown): boolean {

@@ -3,7 +3,7 @@ import { type PostgresServer, startPostgres } from '@agentic-hooks/testing/postg
 import { storedEvents } from '@agentic-hooks/testing/stored-events'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { createExporter } from '../src/index.ts'
-import { emptyDatabase, SILENT } from './exporters.ts'
+import { emptyDatabase } from './exporters.ts'
 
 describe.each([15, 18] as const)('the exporter on PostgreSQL %i', (version) => {
   let server: PostgresServer
@@ -16,9 +16,9 @@ describe.each([15, 18] as const)('the exporter on PostgreSQL %i', (version) => {
   afterAll(() => server?.stop())
 
   const cases = exporterConformance({
-    async create() {
+    async create(context) {
       await emptyDatabase(databaseUrl)
-      return createExporter({ databaseUrl, logger: SILENT })
+      return createExporter({ databaseUrl }, context)
     },
     read: () => storedEvents(databaseUrl),
     outage: { begin: () => server.kill(), end: () => server.start() },

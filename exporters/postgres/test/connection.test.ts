@@ -99,7 +99,7 @@ describe('sslmode', () => {
       ['an unknown database', { pathname: 'nowhere' }, '3D000'],
     ])('%s is reported at once', async (_, change, sqlstate) => {
       const url = Object.assign(new URL(plainUrl), change)
-      const exporter = createExporter({ databaseUrl: url.href, logger: SILENT, startTimeoutMillis: 1e9 })
+      const exporter = createExporter({ databaseUrl: url.href, startTimeoutMillis: 1e9 }, { logger: SILENT })
       await expect(exporter.start()).rejects.toThrow(`SQLSTATE ${sqlstate}`)
       await exporter.shutdown()
     })
@@ -115,29 +115,33 @@ describe('sslmode', () => {
       const server = await startPostgres({ owned: true })
       onTestFinished(() => server.stop())
       await server.kill()
-      const exporter = createExporter({ databaseUrl: server.url, logger: SILENT })
+      const exporter = createExporter({ databaseUrl: server.url }, { logger: SILENT })
       onTestFinished(() => exporter.shutdown())
       await Promise.all([exporter.start(), server.start()])
       expect(await send(exporter, sampleRecords(1))).toMatchObject({ stored: 1 })
     })
 
     it('a server that never comes up is not waited for after shutdown', async () => {
-      const exporter = createExporter({
-        databaseUrl: `postgres://127.0.0.1:${await freePort()}/db`,
-        startTimeoutMillis: 1e9,
-        logger: SILENT,
-      })
+      const exporter = createExporter(
+        {
+          databaseUrl: `postgres://127.0.0.1:${await freePort()}/db`,
+          startTimeoutMillis: 1e9,
+        },
+        { logger: SILENT },
+      )
       const started = expect(exporter.start()).rejects.toThrow(UnavailableError)
       await exporter.shutdown()
       await started
     })
 
     it('may be tried again after it failed', async () => {
-      const exporter = createExporter({
-        databaseUrl: withParameters(plainUrl, {}),
-        connections: 1,
-        logger: SILENT,
-      })
+      const exporter = createExporter(
+        {
+          databaseUrl: withParameters(plainUrl, {}),
+          connections: 1,
+        },
+        { logger: SILENT },
+      )
       onTestFinished(() => exporter.shutdown())
       const database = new URL(plainUrl).pathname.slice(1)
       await execute(plain.url, `ALTER DATABASE ${database} RENAME TO away`)
@@ -189,7 +193,7 @@ describe('a server without fsync', () => {
 })
 
 async function startOnce(databaseUrl: string): Promise<void> {
-  const exporter = createExporter({ databaseUrl, startTimeoutMillis: 0, logger: SILENT })
+  const exporter = createExporter({ databaseUrl, startTimeoutMillis: 0 }, { logger: SILENT })
   try {
     await exporter.start()
   } finally {

@@ -1,4 +1,4 @@
-import { batchOf, type EventRecord, type ExportResult } from '@agentic-hooks/events'
+import { batchOf, type EventRecord, type ExporterContext, type ExportResult } from '@agentic-hooks/events'
 import { execute } from '@agentic-hooks/testing/postgres'
 import { onTestFinished } from 'vitest'
 import { createExporter, type PostgresExporter, type PostgresExporterOptions } from '../src/index.ts'
@@ -25,8 +25,11 @@ export async function emptyDatabase(databaseUrl: string): Promise<void> {
 }
 
 /** A started exporter, with few partitions, that is shut down when the test ends. */
-export async function startExporter(options: PostgresExporterOptions): Promise<PostgresExporter> {
-  const exporter = createExporter({ logger: SILENT, partitionsAhead: 1, ...options })
+export async function startExporter({
+  logger = SILENT,
+  ...options
+}: PostgresExporterOptions & Partial<ExporterContext>): Promise<PostgresExporter> {
+  const exporter = createExporter({ partitionsAhead: 1, ...options }, { logger })
   onTestFinished(() => exporter.shutdown())
   await exporter.start()
   return exporter

@@ -30,7 +30,7 @@ describe.each([15, 18] as const)('migrations on PostgreSQL %i', (version) => {
   afterAll(() => server?.stop())
 
   it('are applied once when eight receivers start at once', async () => {
-    const exporters = Array.from({ length: 8 }, () => createExporter({ databaseUrl, logger: SILENT }))
+    const exporters = Array.from({ length: 8 }, () => createExporter({ databaseUrl }, { logger: SILENT }))
     try {
       await Promise.all(exporters.map((exporter) => exporter.start()))
       const results = await Promise.all(exporters.map((exporter) => send(exporter, sampleRecords(5))))
@@ -102,7 +102,7 @@ describe.each([15, 18] as const)('migrations on PostgreSQL %i', (version) => {
     await migrate({ databaseUrl, logger: SILENT })
     await execute(databaseUrl, `UPDATE hook_migrations SET checksum = 'other' WHERE version = 1`)
     await expect(migrate({ databaseUrl, logger: SILENT })).rejects.toThrow(SchemaError)
-    const exporter = createExporter({ databaseUrl, logger: SILENT })
+    const exporter = createExporter({ databaseUrl }, { logger: SILENT })
     await expect(exporter.start()).rejects.toThrow('migration 1 (events) is not the one that was applied')
     await exporter.shutdown()
   })
@@ -193,12 +193,14 @@ describe('least privilege', () => {
 
   it('lets a writer start only when the owner has migrated', async () => {
     await execute(databaseUrl, 'ALTER TABLE hook_migrations RENAME TO put_aside')
-    const exporter = createExporter({
-      databaseUrl: as('hooks_writer'),
-      manageSchema: false,
-      startTimeoutMillis: 0,
-      logger: SILENT,
-    })
+    const exporter = createExporter(
+      {
+        databaseUrl: as('hooks_writer'),
+        manageSchema: false,
+        startTimeoutMillis: 0,
+      },
+      { logger: SILENT },
+    )
     await expect(exporter.start()).rejects.toThrow('the database lacks migrations (1 events')
     await execute(databaseUrl, 'ALTER TABLE put_aside RENAME TO hook_migrations')
     await exporter.start()

@@ -26,7 +26,6 @@ describe('createExporter', () => {
       'option retentionDays is 0; it must be an integer from 1 to 100,000, or null',
     ],
     [{ databaseUrl, manageSchema: 'yes' }, "option manageSchema is 'yes'; it must be true or false"],
-    [{ databaseUrl, logger: {} }, 'option logger is {}; it must be an object with the methods info and warn'],
     [
       { databaseUrl, retention: 3 },
       'has no option retention; did you mean retentionDays? The options are databaseUrl, connections,',
@@ -44,7 +43,7 @@ describe('createExporter', () => {
   })
 
   it('takes undefined for the default', () => {
-    expect(createExporter({ databaseUrl, retentionDays: undefined, logger: undefined }).name).toBe('postgres')
+    expect(createExporter({ databaseUrl, retentionDays: undefined }).name).toBe('postgres')
   })
 
   it('takes Unix sockets', () => {

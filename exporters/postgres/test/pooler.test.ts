@@ -69,7 +69,7 @@ pool_mode = ${poolMode}
 
   it('in transaction mode is refused at start, with the reason', async () => {
     const url = await behind('transaction')
-    const exporter = createExporter({ databaseUrl: url, logger: SILENT })
+    const exporter = createExporter({ databaseUrl: url }, { logger: SILENT })
     onTestFinished(() => exporter.shutdown())
     await expect(exporter.start()).rejects.toThrow(/behind a pooler in transaction mode/)
     await expect(migrate({ databaseUrl: url, logger: SILENT })).rejects.toThrow(/transaction mode/)
@@ -77,7 +77,7 @@ pool_mode = ${poolMode}
 
   it('in statement mode is refused at start, with the reason', async () => {
     const url = await behind('statement')
-    const exporter = createExporter({ databaseUrl: url, logger: SILENT })
+    const exporter = createExporter({ databaseUrl: url }, { logger: SILENT })
     onTestFinished(() => exporter.shutdown())
     await expect(exporter.start()).rejects.toThrow(/behind a pooler in statement mode/)
   })

@@ -9,11 +9,14 @@ export const migrate: Command = {
   summary: 'bring the PostgreSQL tables up to date, as serve does; --dry-run prints the SQL',
   flags: { 'dry-run': { type: 'boolean' } },
   async run({ config, flags, log, stopSignal }) {
-    const options = postgresOptions(config, log)
+    const options = postgresOptions(config)
     if (!options.databaseUrl) throw new ConfigError('migrate needs DATABASE_URL')
     const dryRun = flags['dry-run'] === true
     const postgres = await import('@agentic-hooks/exporter-postgres') // Not needed, nor loaded, by the rest.
-    const { migrations, sql } = await unlessAborted(postgres.migrate(options, { dryRun }), stopSignal)
+    const { migrations, sql } = await unlessAborted(
+      postgres.migrate({ ...options, logger: log }, { dryRun }),
+      stopSignal,
+    )
     if (sql === null) log.info({ migrations }, 'migrated')
     else process.stdout.write(sql)
   },

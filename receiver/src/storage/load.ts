@@ -1,7 +1,7 @@
 import { registerHooks } from 'node:module'
 import { isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { CreateExporter, Exporter } from '@agentic-hooks/events'
+import type { CreateExporter, Exporter, ExporterContext } from '@agentic-hooks/events'
 import type { Logger } from 'pino'
 import type { ExporterSpec } from '../config/exporter-list.ts'
 import { type Config, ConfigError } from '../config/options.ts'
@@ -14,9 +14,9 @@ const BUILT_IN = {
 const PACKAGES = new Map<string, string>(Object.entries(BUILT_IN))
 
 /** EXPORTERS, or what STORAGE_TYPE is short for. */
-export function exporterSpecs(config: Config, log: Logger): ExporterSpec[] {
+export function exporterSpecs(config: Config): ExporterSpec[] {
   const specs = config.exporters ?? storageTypeSpecs(config)
-  return specs.map((spec) => withDefaultOptions(spec, config, log))
+  return specs.map((spec) => withDefaultOptions(spec, config))
 }
 
 function storageTypeSpecs({ storageType, databaseUrl }: Config): ExporterSpec[] {
@@ -25,8 +25,8 @@ function storageTypeSpecs({ storageType, databaseUrl }: Config): ExporterSpec[] 
 }
 
 /** What `migrate` goes by: the options of the PostgreSQL exporter, whether or not it is among those that store. */
-export function postgresOptions(config: Config, log: Logger): Readonly<Record<string, unknown>> {
-  const specs = [...exporterSpecs(config, log), withDefaultOptions({ package: 'postgres' }, config, log)]
+export function postgresOptions(config: Config): Readonly<Record<string, unknown>> {
+  const specs = [...exporterSpecs(config), withDefaultOptions({ package: 'postgres' }, config)]
   return specs.find((spec) => spec.package === BUILT_IN.postgres)?.options ?? {}
 }
 
@@ -36,12 +36,11 @@ export function postgresOptions(config: Config, log: Logger): Readonly<Record<st
 function withDefaultOptions(
   spec: ExporterSpec,
   { databaseUrl, retentionDays, jsonlPath }: Config,
-  logger: Logger,
 ): ExporterSpec {
   const name = PACKAGES.get(spec.package) ?? spec.package
   if (name === BUILT_IN.postgres)
-    return { package: name, options: { databaseUrl, retentionDays, logger, ...spec.options } }
-  if (name === BUILT_IN.jsonl) return { package: name, options: { path: jsonlPath, logger, ...spec.options } }
+    return { package: name, options: { databaseUrl, retentionDays, ...spec.options } }
+  if (name === BUILT_IN.jsonl) return { package: name, options: { path: jsonlPath, ...spec.options } }
   return { ...spec, package: name }
 }
 
@@ -49,8 +48,8 @@ function withDefaultOptions(
  * The exporters that the configuration names, not started.
  * @throws ConfigError that names the package and what is wrong with it, or with its options
  */
-export async function loadExporters(config: Config, log: Logger): Promise<Exporter[]> {
-  const exporters = await Promise.all(exporterSpecs(config, log).map((spec) => loadExporter(spec)))
+export async function loadExporters(config: Config, logger: Logger): Promise<Exporter[]> {
+  const exporters = await Promise.all(exporterSpecs(config).map((spec) => loadExporter(spec, { logger })))
   const names = exporters.map(({ name }) => name)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   // Metrics, logs and spools tell them apart by their names.
@@ -72,13 +71,17 @@ export function withSpools(exporters: readonly Exporter[], config: Config, logge
  * that a third party's is installed beside the application and not into the receiver.
  * @throws ConfigError that names the package and what is wrong with it, or with its options
  */
-export async function loadExporter(spec: ExporterSpec, directory = process.cwd()): Promise<Exporter> {
+export async function loadExporter(
+  spec: ExporterSpec,
+  context: ExporterContext,
+  directory = process.cwd(),
+): Promise<Exporter> {
   const module = await importFromEither(spec.package, directory)
   if (typeof module.createExporter !== 'function') {
-    throw new ConfigError(`exporter ${spec.package} exports no function createExporter(options)`)
+    throw new ConfigError(`exporter ${spec.package} exports no function createExporter(options, context)`)
   }
   try {
-    return (module.createExporter as CreateExporter)(spec.options ?? {})
+    return (module.createExporter as CreateExporter)(spec.options ?? {}, context)
   } catch (error) {
     throw new ConfigError(error instanceof Error ? error.message : String(error), { cause: error })
   }

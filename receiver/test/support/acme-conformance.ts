@@ -12,9 +12,9 @@ let path: string
 let stores = 0
 
 const cases = exporterConformance({
-  create() {
+  create(context) {
     path = join(process.cwd(), `events-${stores++}`)
-    return loadExporter({ package: 'acme-exporter', options: { path } })
+    return loadExporter({ package: 'acme-exporter', options: { path } }, context)
   },
   read: () => readAcmeFile(path),
 })

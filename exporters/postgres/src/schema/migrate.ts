@@ -1,3 +1,4 @@
+import type { ExporterContext } from '@agentic-hooks/events'
 import type { Client } from 'pg'
 import { connect, disconnect } from '../connection/connection.ts'
 import { refusePooler } from '../connection/pooler.ts'
@@ -20,13 +21,16 @@ export interface MigrateReport {
 /**
  * Brings the schema to the version of this package, makes the partitions that are due and drops what retention
  * lets go. Needs the role that owns the tables; running it again, or several at once, does no harm.
- * @param options those of the exporter, whose options they are checked as
+ * @param options those of the exporter, which are checked in the same way, and its logger
  */
 export async function migrate(
-  options: PostgresExporterOptions | Readonly<Record<string, unknown>>,
+  {
+    logger,
+    ...options
+  }: (PostgresExporterOptions | Readonly<Record<string, unknown>>) & Partial<ExporterContext>,
   { dryRun = false }: MigrateMode = {},
 ): Promise<MigrateReport> {
-  const resolved = resolveOptions({ ...options })
+  const resolved = resolveOptions(options, logger)
   const client = await connect(resolved)
   try {
     if (dryRun) return await plan(client, resolved)

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 
 /** Appends one JSON line an event, payloads as text, and syncs the file for every batch. */
-export function createExporter({ path }) {
+export function createExporter({ path }, { logger }) {
   if (typeof path !== 'string') throw new Error(`acme-exporter: path is ${path}; it must be a file name`)
   let file = null
   let lastWrite = Promise.resolve()
@@ -18,6 +18,7 @@ export function createExporter({ path }) {
     idempotent: false,
     async start() {
       file = await open(path, 'a')
+      logger.info({ path }, 'acme-exporter writes')
     },
     async health() {
       if (file === null) throw new Error('acme-exporter is not open')
