@@ -28,7 +28,7 @@ export default defineConfig({
         test: {
           name: 'system-tests',
           root: 'system-tests',
-          include: ['{abuse,agent-chaos,chaos,conformance,docs,fuzz,public-surface}/**/*.test.ts'],
+          include: ['{abuse,agent-chaos,chaos,conformance,docs,fuzz,public-surface,readme}/**/*.test.ts'],
         },
       },
     ],
