@@ -88,7 +88,7 @@ function measureExporter(durationMillis: number, batches: readonly EventBatch[])
     let exported = 0
     const row = await measured(durationMillis, async (isOver) => {
       const client = async () => {
-        while (!isOver()) await exporter.export(batches[exported++ % batches.length]!, signal)
+        while (!isOver()) await exporter.export(batches[exported++ % batches.length]!, { signal })
       }
       await Promise.all(Array.from({ length: CLIENTS }, client))
       return exported

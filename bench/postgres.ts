@@ -159,7 +159,7 @@ async function exporter(url: string): Promise<Writer> {
   return {
     concurrency: CLIENTS,
     maxEventsPerSecond: 150_000,
-    prepare: (batch) => () => exporter.export(batch, signal),
+    prepare: (batch) => () => exporter.export(batch, { signal }),
     close: () => exporter.shutdown(),
   }
 }

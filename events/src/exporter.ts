@@ -15,14 +15,25 @@ export interface Exporter {
   /**
    * Resolves once every event of the batch is durable. Rejects with PermanentExportError when the same batch
    * can never succeed; any other error means "retry later". A batch may arrive again (at-least-once): the
-   * event id identifies duplicates. The exporter may keep the batch, which never changes. An aborted signal
-   * means that nobody waits any more: the exporter may reject, and may still store the batch.
+   * event id identifies duplicates. The exporter may keep the batch, which never changes.
    */
-  export(batch: EventBatch, signal: AbortSignal): Promise<ExportResult>
+  export(batch: EventBatch, options: ExportOptions): Promise<ExportResult>
   /** What an import calls before it exports a batch, so that the store can make room for events of any time. */
   prepareImport?(batch: EventBatch): Promise<void>
   /** Safe before start() and when called twice. Resolves when everything accepted is durable. */
   shutdown(): Promise<void>
+}
+
+/** How long the caller of `export` waits. */
+export interface ExportOptions {
+  /** Aborted when nobody waits any more: the exporter may reject, and may still store the batch. */
+  readonly signal: AbortSignal
+  /**
+   * Milliseconds that the caller can wait, not negative. A store with a faster way to make the batch durable, as a
+   * spool has, takes that way once they are over; any other ignores them, and the signal alone ends an export.
+   * Default: as long as the store itself allows.
+   */
+  readonly patienceMillis?: number
 }
 
 /** `stored + duplicates + rejected.length` is the number of events in the batch. */

@@ -1,5 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { batchOf, type EventBatch, type ExportResult, PermanentExportError } from '../src/index.ts'
+import {
+  batchOf,
+  type EventBatch,
+  type ExportOptions,
+  type ExportResult,
+  PermanentExportError,
+} from '../src/index.ts'
 import { exporterConformance, SinkExporter, sampleRecord, sampleRecords } from '../src/testing/index.ts'
 
 const never = new AbortController().signal
@@ -22,7 +28,7 @@ describe('SinkExporter', () => {
   it('stores what hung once it recovers', async () => {
     const sink = new SinkExporter()
     sink.hang()
-    const pending = sink.export(batchOf(sampleRecords(2)), never)
+    const pending = sink.export(batchOf(sampleRecords(2)), { signal: never })
     expect(sink.records).toEqual([])
     sink.recover()
     expect(await pending).toEqual({ stored: 2, duplicates: 0, rejected: [] })
@@ -33,17 +39,17 @@ describe('SinkExporter', () => {
     const sink = new SinkExporter()
     sink.hang()
     const gone = new AbortController()
-    const aborted = sink.export(batchOf(sampleRecords(1)), gone.signal)
+    const aborted = sink.export(batchOf(sampleRecords(1)), { signal: gone.signal })
     gone.abort(new Error('gone'))
     await expect(aborted).rejects.toThrow('gone')
-    const hanging = sink.export(batchOf(sampleRecords(1)), never)
+    const hanging = sink.export(batchOf(sampleRecords(1)), { signal: never })
     await Promise.all([expect(hanging).rejects.toThrow('sink is shut down'), sink.shutdown()])
   })
 
   it('stores what is slow before it is shut down', async () => {
     const sink = new SinkExporter()
     sink.slow(10)
-    const pending = sink.export(batchOf(sampleRecords(1)), never)
+    const pending = sink.export(batchOf(sampleRecords(1)), { signal: never })
     await sink.shutdown()
     expect(sink.records.length).toBe(1)
     await pending
@@ -52,7 +58,7 @@ describe('SinkExporter', () => {
   it('fails with the error it was given', async () => {
     const sink = new SinkExporter()
     sink.fail(new PermanentExportError('never'))
-    await expect(sink.export(batchOf([]), never)).rejects.toThrow(PermanentExportError)
+    await expect(sink.export(batchOf([]), { signal: never })).rejects.toThrow(PermanentExportError)
   })
 })
 
@@ -160,6 +166,17 @@ describe('the conformance suite', () => {
     ],
   ]
 
+  it('catches an exporter that refuses a caller with little patience', async () => {
+    class HastyExporter extends SinkExporter {
+      override export(batch: EventBatch, options: ExportOptions): Promise<ExportResult> {
+        if (options.patienceMillis === 0) return Promise.reject(new Error('no time'))
+        return super.export(batch, options)
+      }
+    }
+    const message = /stores every event for a caller with little patience: .*no time/
+    expect(await failure(() => new HastyExporter(), message)).toMatch(message)
+  })
+
   it.each(broken)('catches an exporter that %s', async (_, export_, message) => {
     class BrokenExporter extends SinkExporter {
       override export(batch: EventBatch): Promise<ExportResult> {
@@ -192,5 +209,5 @@ describe('the conformance suite', () => {
 
 /** Stores as a good exporter does. */
 function store(sink: SinkExporter, batch: EventBatch): Promise<ExportResult> {
-  return SinkExporter.prototype.export.call(sink, batch, never)
+  return SinkExporter.prototype.export.call(sink, batch, { signal: never })
 }

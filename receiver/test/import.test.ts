@@ -16,6 +16,7 @@ import { stripVTControlCharacters } from 'node:util'
 import {
   decodeLine,
   type EventBatch,
+  type ExportOptions,
   type ExportResult,
   encodeLines,
   PermanentExportError,
@@ -228,9 +229,9 @@ describe('importFiles', () => {
     const path = write('events.jsonl', encodeLines(sampleRecords(20_000)))
     const stop = new AbortController()
     class StoppingSink extends SinkExporter {
-      override export(batch: EventBatch, signal: AbortSignal): Promise<ExportResult> {
+      override export(batch: EventBatch, options: ExportOptions): Promise<ExportResult> {
         stop.abort()
-        return super.export(batch, signal)
+        return super.export(batch, options)
       }
     }
     const stopping = new StoppingSink()

@@ -14,7 +14,7 @@ const { signal } = new AbortController()
 async function client(): Promise<void> {
   for (;;) {
     const records = sampleRecords(10)
-    await spool.export(batchOf(records), signal)
+    await spool.export(batchOf(records), { signal })
     process.send?.(records.map(({ eventId }) => eventId))
   }
 }

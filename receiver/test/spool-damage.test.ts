@@ -365,7 +365,7 @@ describe('a fault of the store', () => {
     sink.fail(error)
     const spool = await started()
     const records = sampleRecords(2)
-    for (const record of records) await spool.export(batchOf([record]), never)
+    for (const record of records) await spool.export(batchOf([record]), { signal: never })
     await vi.waitFor(() => expect(sink.calls.length).toBeGreaterThan(4), { timeout: 10_000 })
     expect(spool.status).toMatchObject({ events: 2, rejectedEvents: 0, setAsideBytes: 0 })
     sink.recover()
@@ -381,7 +381,7 @@ describe('health', () => {
     vi.spyOn(sink, 'health').mockReturnValue(new Promise(() => {}))
     await spool.health()
     sink.fail()
-    await spool.export(batchOf(sampleRecords(1)), never)
+    await spool.export(batchOf(sampleRecords(1)), { signal: never })
     vi.spyOn(sink, 'health').mockResolvedValue()
     fileSystem.fill()
     await expect(spool.health()).rejects.toThrow('ENOSPC')
@@ -398,7 +398,7 @@ describe('restore', () => {
       sampleRecord(),
       sampleRecord({ attributes: Buffer.from('{"big":12345678901234567890}') }),
     ]
-    await spool.export(batchOf(records), never)
+    await spool.export(batchOf(records), { signal: never })
     sink.fail(new PermanentExportError('the table lacks a column'))
     await drained(spool)
     for (let attempt = 0; attempt < 2; attempt++) {

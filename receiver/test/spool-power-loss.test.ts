@@ -6,7 +6,13 @@ import {
   seededRandom,
   type Workload,
 } from '@agentic-hooks/durable-files/testing'
-import { batchOf, decodeLine, type EventBatch, type ExportResult } from '@agentic-hooks/events'
+import {
+  batchOf,
+  decodeLine,
+  type EventBatch,
+  type ExportOptions,
+  type ExportResult,
+} from '@agentic-hooks/events'
 import { SinkExporter, sampleRecord } from '@agentic-hooks/events/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { decodeFrames } from '../src/storage/spool/frames.ts'
@@ -25,8 +31,8 @@ class LedgerSink extends SinkExporter {
     this.fail()
   }
 
-  override async export(batch: EventBatch, signal: AbortSignal): Promise<ExportResult> {
-    const result = await super.export(batch, signal)
+  override async export(batch: EventBatch, options: ExportOptions): Promise<ExportResult> {
+    const result = await super.export(batch, options)
     const rejected = new Set(result.rejected.map(({ eventId }) => eventId))
     for (const { eventId } of batch.events) if (!rejected.has(eventId)) this.#ledger.storedElsewhere(eventId)
     return result
@@ -45,7 +51,7 @@ const fromNothing: Workload = async (disk, ledger) => {
   await spool.start()
   const send = async (eventType: string) => {
     const record = sampleRecord({ eventType })
-    await spool.export(batchOf([record]), never)
+    await spool.export(batchOf([record]), { signal: never })
     ledger.acknowledged(record.eventId)
   }
   await send('good')

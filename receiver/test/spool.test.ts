@@ -18,6 +18,7 @@ import {
   decodeLine,
   type EventBatch,
   type EventRecord,
+  type ExportOptions,
   type ExportResult,
   PermanentExportError,
   toHookEvent,
@@ -61,7 +62,7 @@ async function started(options: Partial<SpoolOptions> = {}, exporter: SinkExport
   return spool
 }
 
-const send = (spool: Spool, ...records: EventRecord[]) => spool.export(batchOf(records), never)
+const send = (spool: Spool, ...records: EventRecord[]) => spool.export(batchOf(records), { signal: never })
 const ids = (records: readonly EventRecord[]) => records.map(({ eventId }) => eventId)
 const segments = () => readdirSync(directory).filter((name) => name.endsWith('.spool'))
 const drained = (spool: Spool) => vi.waitFor(() => expect(spool.status.events).toBe(0), { timeout: 10_000 })
@@ -103,7 +104,7 @@ describe('while the exporter is well', () => {
     const spool = await started()
     sink.hang()
     const gone = new AbortController()
-    const exported = spool.export(batchOf(sampleRecords(1)), gone.signal)
+    const exported = spool.export(batchOf(sampleRecords(1)), { signal: gone.signal })
     gone.abort(new Error('gone'))
     await expect(exported).rejects.toThrow('gone')
     expect(segments()).toEqual([])
@@ -137,7 +138,7 @@ describe('while the exporter is down', () => {
     const spool = await started()
     sink.fail()
     const batch = batchOf([...hardRecords().values()], 1_795_361_760_000_007)
-    await spool.export(batch, never)
+    await spool.export(batch, { signal: never })
     sink.recover()
     await drained(spool)
     const { events, receivedAtMicros, byteLength } = sink.calls.at(-1)!
@@ -155,8 +156,8 @@ describe('while the exporter is down', () => {
     const spool = await started()
     sink.fail()
     const [first, second] = [batchOf(sampleRecords(1)), batchOf(sampleRecords(1))]
-    await spool.export(first, never)
-    await spool.export(second, never)
+    await spool.export(first, { signal: never })
+    await spool.export(second, { signal: never })
     // What drains is another object, read from disk.
     expect(sink.calls.includes(first)).toBe(true)
     expect(sink.calls.includes(second)).toBe(false)
@@ -248,7 +249,9 @@ describe('an exporter that is slow', () => {
   it('is not called down for the impatience of one agent', async () => {
     const spool = await started({ slowMillis: 60_000 })
     sink.hang()
-    expect(await spool.export(batchOf(sampleRecords(1)), never, 10)).toMatchObject({ stored: 1 })
+    expect(
+      await spool.export(batchOf(sampleRecords(1)), { signal: never, patienceMillis: 10 }),
+    ).toMatchObject({ stored: 1 })
     expect(spool.status).toMatchObject({ events: 1, isSpooling: false })
     sink.recover()
     await drained(spool)
@@ -308,12 +311,12 @@ describe('batches that the exporter will not have', () => {
     let isPoisoned = true
     let attempts = 0
     class PoisonedSink extends SinkExporter {
-      override async export(batch: EventBatch, signal: AbortSignal): Promise<ExportResult> {
+      override async export(batch: EventBatch, options: ExportOptions): Promise<ExportResult> {
         if (isPoisoned && batch.events.some(({ eventType }) => eventType === 'poison')) {
           attempts++
           throw new Error('fails each time')
         }
-        return super.export(batch, signal)
+        return super.export(batch, options)
       }
     }
     const poisoned = new PoisonedSink()

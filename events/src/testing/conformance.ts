@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { batchOf, type EventRecord } from '../batch.ts'
 import { jsonBytes } from '../codec/json.ts'
 import { PermanentExportError } from '../errors.ts'
-import type { Exporter, ExporterContext, ExporterLogger, ExportResult } from '../exporter.ts'
+import type { Exporter, ExporterContext, ExporterLogger, ExportOptions, ExportResult } from '../exporter.ts'
 import { assertHolds, assertSame, byId } from './compare.ts'
 import { eventually, PATIENCE_MILLIS, settles } from './patience.ts'
 import { hardRecords, sampleRecord, sampleRecords } from './samples.ts'
@@ -133,7 +133,7 @@ const storing: Record<string, Check> = {
     const before = structuredClone(batch)
     Object.freeze(batch.events)
     for (const record of batch.events) Object.freeze(record)
-    await settles(exporter.export(batch, new AbortController().signal), 'export()')
+    await settles(exporter.export(batch, { signal: new AbortController().signal }), 'export()')
     assert.ok(isDeepStrictEqual(structuredClone(batch), before), 'the batch and its bytes never change')
   },
 }
@@ -179,17 +179,23 @@ const behaving: Record<string, Check> = {
   'settles an export that nobody waits for any more': async (exporter, harness) => {
     const before = AbortSignal.abort(new Error('gone before'))
     await settles(
-      exporter.export(batchOf(sampleRecords(5)), before).catch(assertRetryable),
+      exporter.export(batchOf(sampleRecords(5)), { signal: before }).catch(assertRetryable),
       'an aborted export()',
     )
     const during = new AbortController()
-    const pending = exporter.export(batchOf(sampleRecords(5)), during.signal)
+    const pending = exporter.export(batchOf(sampleRecords(5)), { signal: during.signal })
     during.abort(new Error('gone during'))
     await settles(pending.catch(assertRetryable), 'an export() aborted under way')
     const after = sampleRecords(5)
     await send(exporter, after)
     const stored = byId(await harness.read())
     for (const record of after) assert.ok(stored.has(record.eventId), 'the exporter stores after an abort')
+  },
+
+  'stores every event for a caller with little patience': async (exporter, harness) => {
+    const batches = Array.from({ length: 5 }, () => sampleRecords(10))
+    await Promise.all(batches.map((records) => send(exporter, records, { patienceMillis: 0 })))
+    assertHolds(await harness.read(), batches.flat(), exporter)
   },
 
   'stores or refuses every batch of a flood, and stores what it refused when it comes again': async (
@@ -262,7 +268,7 @@ const outages: Record<string, Check> = {
     await harness.outage!.begin()
     try {
       const gone = new AbortController()
-      const pending = exporter.export(batchOf(sampleRecords(5)), gone.signal)
+      const pending = exporter.export(batchOf(sampleRecords(5)), { signal: gone.signal })
       gone.abort(new Error('gone'))
       await settles(assert.rejects(pending, isRetryable), 'an aborted export()')
       await settles(exporter.shutdown(), 'shutdown() during an outage')
@@ -285,9 +291,13 @@ async function isolatesPoison(exporter: Exporter, { read, poison }: ExporterHarn
 }
 
 /** Exports the records, and checks what holds for every result. */
-async function send(exporter: Exporter, records: readonly EventRecord[]): Promise<ExportResult> {
+async function send(
+  exporter: Exporter,
+  records: readonly EventRecord[],
+  options: Omit<ExportOptions, 'signal'> = {},
+): Promise<ExportResult> {
   const signal = AbortSignal.timeout(PATIENCE_MILLIS / 2)
-  const result = await settles(exporter.export(batchOf(records), signal), 'export()')
+  const result = await settles(exporter.export(batchOf(records), { ...options, signal }), 'export()')
   assert.equal(
     result.stored + result.duplicates + result.rejected.length,
     records.length,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EventBatch, EventRecord } from '../batch.ts'
-import type { Exporter, ExportResult, Rejection } from '../exporter.ts'
+import type { Exporter, ExportOptions, ExportResult, Rejection } from '../exporter.ts'
 
 /**
  * Keeps records in memory, for tests of what stands before an exporter. It stores an event id once.
@@ -77,7 +77,7 @@ export class SinkExporter implements Exporter {
     this.#stop.signal.throwIfAborted()
   }
 
-  export(batch: EventBatch, signal: AbortSignal): Promise<ExportResult> {
+  export(batch: EventBatch, { signal }: ExportOptions): Promise<ExportResult> {
     this.calls.push(batch)
     const result = this.#export(batch, signal)
     const settled = result.catch(() => {}).finally(() => this.#pending.delete(settled))

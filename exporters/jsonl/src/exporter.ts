@@ -4,6 +4,7 @@ import {
   type EventQuery,
   type EventReader,
   type Exporter,
+  type ExportOptions,
   type ExportResult,
   encodeLines,
   type SessionSummary,
@@ -70,7 +71,7 @@ export class JsonlExporter implements Exporter, EventReader {
     else await this.#inTurn(() => this.#tryAgain())
   }
 
-  async export(batch: EventBatch, signal: AbortSignal): Promise<ExportResult> {
+  async export(batch: EventBatch, { signal }: ExportOptions): Promise<ExportResult> {
     this.#throwIfNotStarted()
     signal.throwIfAborted()
     if (batch.events.length > 0) await this.#commits.add(encodeLines(batch.events), signal)

@@ -16,7 +16,7 @@ let left = Number(batches)
 async function client(): Promise<void> {
   while (left-- > 0) {
     const records = sampleRecords(20)
-    await exporter.export(batchOf(records), signal)
+    await exporter.export(batchOf(records), { signal })
     tell({ acknowledged: records.map(({ eventId }) => eventId) })
   }
 }

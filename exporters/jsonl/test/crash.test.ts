@@ -29,7 +29,7 @@ describe('a writer that is killed', () => {
     }
     const last = createExporter({ path }, { logger: { info() {}, warn() {} } })
     await last.start()
-    await last.export(batchOf(sampleRecords(1)), new AbortController().signal)
+    await last.export(batchOf(sampleRecords(1)), { signal: new AbortController().signal })
     await last.shutdown()
     const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
     const stored = new Set(lines.map((line) => decodeLine(line).eventId))

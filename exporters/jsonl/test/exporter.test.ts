@@ -45,7 +45,7 @@ async function started(options: JsonlExporterOptions = {}): Promise<JsonlExporte
 }
 
 async function write(...records: EventRecord[]): Promise<void> {
-  await exporter!.export(batchOf(records), never)
+  await exporter!.export(batchOf(records), { signal: never })
 }
 
 const content = (file = path) => readFileSync(file, 'utf8')
@@ -134,7 +134,7 @@ describe('group commit', () => {
     await started()
     const gone = new AbortController()
     const first = write(sampleRecord())
-    const second = exporter!.export(batchOf(sampleRecords(1)), gone.signal)
+    const second = exporter!.export(batchOf(sampleRecords(1)), { signal: gone.signal })
     gone.abort(new Error('gone'))
     await expect(second).rejects.toThrow('gone')
     await first

@@ -18,7 +18,7 @@ await exporter.start()
 
 let acknowledged = 0
 async function write(): Promise<void> {
-  const result = await exporter.export(batchOf(sampleRecords(20)), new AbortController().signal)
+  const result = await exporter.export(batchOf(sampleRecords(20)), { signal: new AbortController().signal })
   acknowledged += result.stored
 }
 

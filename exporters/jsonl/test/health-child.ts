@@ -20,7 +20,7 @@ const outcome = (promise: Promise<unknown>) =>
     () => 'well',
     (error) => String(error),
   )
-const write = () => exporter.export(batchOf(sampleRecords(1)), new AbortController().signal)
+const write = () => exporter.export(batchOf(sampleRecords(1)), { signal: new AbortController().signal })
 
 function begin(): void {
   if (fault === 'little room') {

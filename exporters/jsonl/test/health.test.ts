@@ -63,7 +63,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true })
 })
 
-const write = () => exporter.export(batchOf(sampleRecords(1)), never)
+const write = () => exporter.export(batchOf(sampleRecords(1)), { signal: never })
 
 describe('health', () => {
   it('is ill while the file itself takes no writes, though its folder does, and well again by itself', async () => {
@@ -79,7 +79,7 @@ describe('health', () => {
 
   it('leaves nothing in the file when it tries it', async () => {
     const record = sampleRecord()
-    await exporter.export(batchOf([record]), never)
+    await exporter.export(batchOf([record]), { signal: never })
     fileSystem.error = new Error('EIO: i/o error, write')
     await expect(write()).rejects.toThrow('EIO')
     fileSystem.error = null

@@ -60,7 +60,7 @@ describe('a path that is a symbolic link', () => {
     prepare()
     const exporter = await started(link, 600)
     const records = sampleRecords(6)
-    for (const record of records) await exporter.export(batchOf([record]), never)
+    for (const record of records) await exporter.export(batchOf([record]), { signal: never })
     expect(lstatSync(link).isSymbolicLink()).toBe(true)
     expect(readdirSync(join(directory, 'small'))).toEqual(['events.jsonl'])
     const files = readdirSync(join(directory, 'big')).filter((name) => name.endsWith('.jsonl'))
@@ -80,7 +80,7 @@ describe('a path that is a symbolic link', () => {
     symlinkSync(join(directory, 'small'), join(directory, 'short'))
     symlinkSync('../big/real.jsonl', link)
     const exporter = await started(join(directory, 'short', 'events.jsonl'))
-    await exporter.export(batchOf(sampleRecords(1)), never)
+    await exporter.export(batchOf(sampleRecords(1)), { signal: never })
     expect(readdirSync(join(directory, 'big')).sort()).toEqual(['real.jsonl', 'real.jsonl.lock'])
   })
 
@@ -114,7 +114,7 @@ describe('one file under two names', () => {
 
   it.runIf(process.platform === 'linux')('is free again after a rotation', async () => {
     const exporter = await started(link, 600)
-    for (const record of sampleRecords(3)) await exporter.export(batchOf([record]), never)
+    for (const record of sampleRecords(3)) await exporter.export(batchOf([record]), { signal: never })
     const rotated = readdirSync(join(directory, 'small')).find((name) => name.startsWith('events-'))!
     await started(join(directory, 'small', rotated))
   })

@@ -20,7 +20,7 @@ const fromNothing: Workload = async (disk, ledger) => {
   await exporter.start()
   for (let index = 0; index < 6; index++) {
     const records = sampleRecords(2)
-    await exporter.export(batchOf(records), never)
+    await exporter.export(batchOf(records), { signal: never })
     for (const { eventId } of records) ledger.acknowledged(eventId)
   }
   await exporter.shutdown()
@@ -70,7 +70,7 @@ describe.each([
       const exporter = createExporter({ path: PATH, maxFileBytes: 1500, fileSystem: image }, { logger })
       await exporter.start()
       const records = sampleRecords(1)
-      await exporter.export(batchOf(records), never)
+      await exporter.export(batchOf(records), { signal: never })
       const found = new Set<string>()
       for await (const { eventId } of exporter.query({})) found.add(eventId)
       for (const eventId of [...expected, records[0]!.eventId]) expect(found).toContain(eventId)

@@ -36,7 +36,7 @@ afterEach(async () => {
 
 /** Each in a batch of its own, so that the file is rotated in between. */
 async function write(...records: EventRecord[]): Promise<void> {
-  for (const record of records) await exporter.export(batchOf([record]), never)
+  for (const record of records) await exporter.export(batchOf([record]), { signal: never })
 }
 
 async function read(query: EventQuery = {}, from = exporter): Promise<StoredEvent[]> {
@@ -62,7 +62,7 @@ describe('query', () => {
 
   it('gives every hard value back', async () => {
     const records = [...hardRecords().values()]
-    await exporter.export(batchOf(records), never)
+    await exporter.export(batchOf(records), { signal: never })
     const found = new Map((await read()).map((event) => [event.eventId, event]))
     for (const record of records) {
       const { data, attributes, resource, scope, ...rest } = toHookEvent(record)

@@ -95,7 +95,7 @@ describe('whatever the exporter accepted', () => {
           const records = new Map(values.flatMap(decoded).map((record) => [record.eventId, record]))
           const exporter = createExporter({ path, maxFileBytes: 2 ** 40 })
           await exporter.start()
-          await exporter.export(batchOf([...records.values()]), never)
+          await exporter.export(batchOf([...records.values()]), { signal: never })
           await exporter.shutdown()
           const warnings: object[] = []
           const expected = new Map([...records].map(([id, record]) => [id, toHookEvent(record)]))
@@ -120,7 +120,7 @@ describe('whatever the exporter accepted', () => {
       await inFile(async (path) => {
         const exporter = createExporter({ path })
         await exporter.start()
-        await exporter.export(batchOf([record]), never)
+        await exporter.export(batchOf([record]), { signal: never })
         await exporter.shutdown()
         const [event] = [...(await read(path)).values()]
         expect(event).toEqual(toHookEvent(record))
@@ -148,7 +148,7 @@ describe('the reader', () => {
           const records = sampleRecords(10)
           const exporter = createExporter({ path })
           await exporter.start()
-          await exporter.export(batchOf(records), never)
+          await exporter.export(batchOf(records), { signal: never })
           await exporter.shutdown()
           const lines: Buffer[] = readFileSync(path)
             .toString()

@@ -5,6 +5,7 @@ import type {
   EventReader,
   Exporter,
   ExporterContext,
+  ExportOptions,
   ExportResult,
   SessionSummary,
   StoredEvent,
@@ -119,7 +120,7 @@ export class PostgresExporter implements Exporter, EventReader {
     await this.#reader.ping(this.#options.connectTimeoutMillis)
   }
 
-  async export(batch: EventBatch, signal: AbortSignal): Promise<ExportResult> {
+  async export(batch: EventBatch, { signal }: ExportOptions): Promise<ExportResult> {
     if (batch.events.length === 0) return { stored: 0, duplicates: 0, rejected: [] }
     try {
       return await this.#commits.add(batch, signal)

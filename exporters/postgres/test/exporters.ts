@@ -40,7 +40,7 @@ export function send(
   events: readonly EventRecord[],
   signal = new AbortController().signal,
 ): Promise<ExportResult> {
-  return exporter.export(batchOf(events), signal)
+  return exporter.export(batchOf(events), { signal })
 }
 
 /** Sends until it is stored, as the receiver's clients do. */

@@ -141,7 +141,7 @@ describe('partitions', againAfterMidnight(), () => {
       importers.map(async (importer) => {
         const batch = batchOf(times.map((time) => at(time)))
         await importer.prepareImport(batch)
-        await importer.export(batch, new AbortController().signal)
+        await importer.export(batch, { signal: new AbortController().signal })
       }),
     )
     expect(await eventsByTable()).toEqual({ hook_events_p20190505: 4, hook_events_p20200229: 2 })
@@ -183,7 +183,7 @@ describe('retention', againAfterMidnight(), () => {
       // Received when it happened, as if this had run for so long.
       const batch = batchOf([at(time, fields)], time)
       await exporter.prepareImport(batch)
-      await exporter.export(batch, new AbortController().signal)
+      await exporter.export(batch, { signal: new AbortController().signal })
     }
   }
 
@@ -207,7 +207,7 @@ describe('retention', againAfterMidnight(), () => {
   it('deletes from the default partition what is old by its time or by its receipt', async () => {
     const exporter = await startExporter({ databaseUrl, partitionsAhead: 0 })
     const store = (time: number, receivedAt: number) =>
-      exporter.export(batchOf([at(time)], receivedAt), new AbortController().signal)
+      exporter.export(batchOf([at(time)], receivedAt), { signal: new AbortController().signal })
     await store(daysAgo(40), daysAgo(0))
     await store(micros('2200-01-01'), daysAgo(40))
     await store(daysAgo(20), daysAgo(20))
@@ -242,7 +242,7 @@ describe('retention', againAfterMidnight(), () => {
     const origin = { resource: Buffer.from('{}'), scope: null }
     const batch = batchOf([at(daysAgo(10), { origin })], daysAgo(60))
     await exporter.prepareImport(batch)
-    await exporter.export(batch, new AbortController().signal)
+    await exporter.export(batch, { signal: new AbortController().signal })
     await keep(30)
     expect(await valueIn(databaseUrl, 'SELECT count(*)::int FROM hook_resources')).toBe(1)
   })

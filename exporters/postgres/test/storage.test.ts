@@ -67,7 +67,7 @@ describe('rows', () => {
   it('keep the times of observation and of receipt', async () => {
     const exporter = await startExporter({ databaseUrl })
     const batch = batchOf([sampleRecord({ observedAtMicros: 1_700_000_000_000_001 })], 1_700_000_000_000_002)
-    await exporter.export(batch, new AbortController().signal)
+    await exporter.export(batch, { signal: new AbortController().signal })
     const [row] = await execute(
       databaseUrl,
       `SELECT (extract(epoch FROM observed_at) * 1e6)::bigint AS observed, (extract(epoch FROM received_at) * 1e6)::bigint AS received FROM hook_events`,
@@ -328,10 +328,9 @@ describe('resources', () => {
   it('are last seen with the latest event, to within a day', async () => {
     const exporter = await startExporter({ databaseUrl })
     const sendAt = (micros: number) =>
-      exporter.export(
-        batchOf([sampleRecord({ origin, timestampMicros: micros })], micros),
-        new AbortController().signal,
-      )
+      exporter.export(batchOf([sampleRecord({ origin, timestampMicros: micros })], micros), {
+        signal: new AbortController().signal,
+      })
     const lastSeen = () =>
       valueIn(databaseUrl, 'SELECT extract(epoch FROM last_seen)::int FROM hook_resources')
     const HOUR = 3_600_000_000

@@ -198,7 +198,7 @@ class Importer {
     for (let delayMillis = FIRST_RETRY_MILLIS; ; delayMillis = Math.min(delayMillis * 2, MAX_RETRY_MILLIS)) {
       try {
         await this.#exporter.prepareImport?.(batch)
-        return await this.#exporter.export(batch, signal)
+        return await this.#exporter.export(batch, { signal })
       } catch (error) {
         if (isPermanentExportError(error)) return rejectedWhole(lines, error.message)
         const { signal: stopSignal } = this.#options

@@ -207,10 +207,10 @@ export class Intake {
 
   async #store(batch: EventBatch, ticket: Ticket, { storeWithinMillis }: Way): Promise<ExportResult> {
     const { admission, pipeline } = this.#options
-    const slowMillis = storeWithinMillis && storeWithinMillis * STORAGE_SHARE
+    const patienceMillis = storeWithinMillis && storeWithinMillis * STORAGE_SHARE
     let stored: Promise<ExportResult>
     try {
-      stored = pipeline.store(batch, ticket, slowMillis)
+      stored = pipeline.store(batch, ticket, patienceMillis)
     } catch (error) {
       ticket.leave() // The pipeline did not take it over.
       throw error

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type EventBatch,
   type Exporter,
+  type ExportOptions,
   type ExportResult,
   isPermanentExportError,
   type Rejection,
@@ -9,7 +10,6 @@ import {
 import type { Logger } from 'pino'
 import { UnavailableError } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
-import { Spool } from '../storage/spool/spool.ts'
 import type { Admission, Ticket } from './admission.ts'
 import { partsOf } from './batch-parts.ts'
 import { giveWay } from './large-bodies.ts'
@@ -31,8 +31,7 @@ export interface PipelineOptions {
 /** A batch on its way to one exporter. */
 interface Job {
   readonly batch: EventBatch
-  readonly signal: AbortSignal
-  readonly slowMillis: number | undefined
+  readonly options: ExportOptions
 }
 
 /** Hands a batch to every exporter and knows when all of them have made it durable. */
@@ -48,10 +47,10 @@ export class Pipeline {
   /**
    * Resolves once every exporter has the batch. Takes over the ticket, which holds the batch's place until the
    * last exporter has let go of it, also where that is long after nobody waits any more.
-   * @param slowMillis after which a spool takes the batch, where there is one
+   * @param patienceMillis after which a spool takes the batch, where there is one
    * @throws UnavailableError when an exporter could not store it in time
    */
-  store(batch: EventBatch, ticket: Ticket, slowMillis?: number): Promise<ExportResult> {
+  store(batch: EventBatch, ticket: Ticket, patienceMillis?: number): Promise<ExportResult> {
     const { exporters, exportTimeoutMillis } = this.#options
     const waitingFor = new Set(exporters)
     return new Promise((resolve, reject) => {
@@ -63,7 +62,10 @@ export class Pipeline {
       }
       const timer = setTimeout(giveUp, exportTimeoutMillis)
       ticket.signal.addEventListener('abort', () => reject(ticket.signal.reason))
-      const job = { batch, signal: ticket.signal, slowMillis }
+      const job = {
+        batch,
+        options: { signal: ticket.signal, ...(patienceMillis !== undefined && { patienceMillis }) },
+      }
       const exported = exporters.map((exporter) =>
         this.#exportParts(exporter, job).finally(() => waitingFor.delete(exporter)),
       )
@@ -87,21 +89,22 @@ export class Pipeline {
     const results: ExportResult[] = []
     for (const batch of partsOf(job.batch)) {
       if (results.length > 0) await giveWay()
-      job.signal.throwIfAborted()
+      job.options.signal.throwIfAborted()
       results.push(await this.#export(exporter, { ...job, batch }))
     }
     return results.length === 1 ? results[0]! : sum(results)
   }
 
   async #export(exporter: Exporter, job: Job): Promise<ExportResult> {
-    const { batch, signal } = job
+    const { batch, options } = job
+    const { signal } = options
     const { metrics, exportRetryMillis } = this.#options
     const measured = metrics.exporter(exporter.name)
     const startedAt = performance.now()
     for (let delayMillis = FIRST_RETRY_MILLIS; ; delayMillis = Math.min(delayMillis * 2, MAX_RETRY_MILLIS)) {
       try {
         const attemptedAt = performance.now()
-        const result = await attempt(exporter, job)
+        const result = await exporter.export(batch, options)
         measured.stored(result, performance.now() - attemptedAt)
         this.#noteSuccess(exporter)
         return result
@@ -141,11 +144,6 @@ export class Pipeline {
     if (this.#failing.delete(exporter))
       this.#options.log.info({ exporter: exporter.name }, 'exporter works again')
   }
-}
-
-function attempt(exporter: Exporter, { batch, signal, slowMillis }: Job): Promise<ExportResult> {
-  if (exporter instanceof Spool) return exporter.export(batch, signal, slowMillis)
-  return exporter.export(batch, signal)
 }
 
 function sum(results: readonly ExportResult[]): ExportResult {

@@ -78,7 +78,7 @@ describe('the dashboard of agents, against PostgreSQL', async () => {
       }),
     ]
     const withSeverity = failures.map((record) => ({ ...record, severity: 17 }))
-    await exporter.export(batchOf([...records, ...withSeverity]), new AbortController().signal)
+    await exporter.export(batchOf([...records, ...withSeverity]), { signal: new AbortController().signal })
     await exporter.shutdown()
   })
   afterAll(() => server?.stop())

@@ -249,7 +249,7 @@ export class SpoolDrain {
     if (late) await Promise.race([late, once(signal, 'abort')])
     if (entry.done.has(offset)) return null
     try {
-      const { rejected } = await this.#options.exporter.export(batch, signal)
+      const { rejected } = await this.#options.exporter.export(batch, { signal })
       await this.#keepRejected(batch, rejected)
     } catch (error) {
       if (!isPermanentExportError(error)) return { entry, error }

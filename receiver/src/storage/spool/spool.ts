@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type EventBatch,
   type Exporter,
+  type ExportOptions,
   type ExportResult,
   isPermanentExportError,
 } from '@agentic-hooks/events'
@@ -157,15 +158,12 @@ export class Spool implements Exporter {
     return restored
   }
 
-  /** @param slowMillis after which the batch goes to disk; an agent that waits has less patience than others */
-  async export(
-    batch: EventBatch,
-    signal: AbortSignal,
-    slowMillis = this.#options.slowMillis,
-  ): Promise<ExportResult> {
+  /** The batch goes to disk when the patience of the caller is over, `slowMillis` by default. */
+  async export(batch: EventBatch, options: ExportOptions): Promise<ExportResult> {
     this.#throwIfNotStarted()
+    const { signal } = options
     signal.throwIfAborted()
-    const exported = this.#isSpooling ? this.#spool(batch, signal) : this.#pass(batch, signal, slowMillis)
+    const exported = this.#isSpooling ? this.#spool(batch, signal) : this.#pass(batch, options)
     return this.#track(exported)
   }
 
@@ -223,18 +221,19 @@ export class Spool implements Exporter {
     }
   }
 
-  async #pass(batch: EventBatch, signal: AbortSignal, slowMillis: number): Promise<ExportResult> {
-    const exported = this.exporter.export(batch, signal)
+  async #pass(batch: EventBatch, options: ExportOptions): Promise<ExportResult> {
+    const { signal, patienceMillis = this.#options.slowMillis } = options
+    const exported = this.exporter.export(batch, options)
     try {
-      const result = await settledWithin(slowMillis, exported)
+      const result = await settledWithin(patienceMillis, exported)
       if (result) return result
     } catch (error) {
       if (isPermanentExportError(error) || signal.aborted) throw error
       this.#noteDown(error)
       return this.#spool(batch, signal)
     }
-    if (slowMillis >= this.#options.slowMillis) {
-      this.#noteDown(new Error(`${this.name} has not answered in ${slowMillis} ms`))
+    if (patienceMillis >= this.#options.slowMillis) {
+      this.#noteDown(new Error(`${this.name} has not answered in ${patienceMillis} ms`))
     }
     return this.#spoolWhile(exported, batch, signal)
   }
