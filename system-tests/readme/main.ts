@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +13,7 @@ commandLine(
   `npm run readme
 
 Runs every command and snippet of README.md, and of the quick starts in docs/guide, in a fresh clone of HEAD: what is
-not committed does not count. Takes as long as npm ci, and a quarter of a minute. Skips when port ${PORT} is in use.
+not committed does not count. Takes half a minute more than npm ci. Skips when port ${PORT} is in use.
 `,
   {},
 )
@@ -28,7 +29,7 @@ if (await isFree(PORT)) {
       ),
     )
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    await rm(folder, { recursive: true, force: true })
   }
 } else {
   console.log(`skipped: port ${PORT}, which README.md names, is in use; end that program and run it again`)
