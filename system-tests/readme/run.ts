@@ -153,5 +153,5 @@ function signal(child: ChildProcess, name: NodeJS.Signals): void {
 
 function countEvents(clone: string): number {
   const path = join(clone, EVENTS)
-  return existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n').length : 0
+  return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0
 }
