@@ -1,7 +1,7 @@
 import fs from 'node:fs/promises'
 import { join } from 'node:path'
+import type { OpenFile } from '@agentic-hooks/durable-files'
 import { FaultyFileSystem, noSpace } from '@agentic-hooks/durable-files/testing'
-import type { OpenFile } from '@agentic-hooks/exporter-jsonl'
 
 const BLOCK_BYTES = 4096
 

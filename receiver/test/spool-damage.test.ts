@@ -19,6 +19,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import v8 from 'node:v8'
 import { crc32 } from 'node:zlib'
+import type { OpenFile } from '@agentic-hooks/durable-files'
 import { FaultyFileSystem, noSpace } from '@agentic-hooks/durable-files/testing'
 import {
   batchOf,
@@ -28,7 +29,6 @@ import {
   PermanentExportError,
 } from '@agentic-hooks/events'
 import { SinkExporter, sampleRecord, sampleRecords } from '@agentic-hooks/events/testing'
-import type { OpenFile } from '@agentic-hooks/exporter-jsonl'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { decodeFrames, encodeFrame } from '../src/storage/spool/frames.ts'
 import { Spool, type SpoolOptions } from '../src/storage/spool/spool.ts'

@@ -2,17 +2,6 @@ import type { ExporterContext } from '@agentic-hooks/events'
 import { JsonlExporter } from './exporter.ts'
 import { type JsonlExporterOptions, resolveOptions } from './options.ts'
 
-export * from '@agentic-hooks/durable-files'
-export {
-  FileLock,
-  GroupCommit,
-  type GroupCommitOptions,
-  type Line,
-  LockedError,
-  type Place,
-  readLines,
-  UnavailableError,
-} from '@agentic-hooks/durable-files'
 export { JsonlExporter } from './exporter.ts'
 export type { JsonlExporterOptions, Logger } from './options.ts'
 

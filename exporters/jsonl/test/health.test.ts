@@ -2,11 +2,12 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { OpenFile } from '@agentic-hooks/durable-files'
 import { FaultyFileSystem } from '@agentic-hooks/durable-files/testing'
 import { batchOf, encodeLines } from '@agentic-hooks/events'
 import { sampleRecord, sampleRecords } from '@agentic-hooks/events/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createExporter, type JsonlExporter, type OpenFile } from '../src/index.ts'
+import { createExporter, type JsonlExporter } from '../src/index.ts'
 
 const never = new AbortController().signal
 const logger = { info() {}, warn() {} }

@@ -12,10 +12,11 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { LockedError } from '@agentic-hooks/durable-files'
 import { batchOf, decodeLine } from '@agentic-hooks/events'
 import { sampleRecords } from '@agentic-hooks/events/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createExporter, type JsonlExporter, LockedError } from '../src/index.ts'
+import { createExporter, type JsonlExporter } from '../src/index.ts'
 import { startWriter, type Writer } from './processes.ts'
 
 const never = new AbortController().signal

@@ -1,8 +1,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FileLock, LockedError, nodeFileSystem } from '@agentic-hooks/durable-files'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createExporter, FileLock, LockedError, nodeFileSystem } from '../src/index.ts'
+import { createExporter } from '../src/index.ts'
 import { startWriter, type Writer } from './processes.ts'
 
 let directory = ''

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { appendFile, open, rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { FILE_MODE, type OpenFile, readLines } from '@agentic-hooks/durable-files'
 import {
   batchOf,
   checkSeal,
@@ -11,7 +12,6 @@ import {
   storableMicros,
   withoutSeal,
 } from '@agentic-hooks/events'
-import { FILE_MODE, type OpenFile, readLines } from '@agentic-hooks/exporter-jsonl'
 import { decodeLineBytes } from '../decode/line.ts'
 
 const BATCH_EVENTS = 1_000

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LockedError, nodeFileSystem } from '@agentic-hooks/exporter-jsonl'
+import { LockedError, nodeFileSystem } from '@agentic-hooks/durable-files'
 import type { Logger } from 'pino'
 import { ConfigError } from '../config/options.ts'
 import { SpoolFiles } from '../storage/spool/files.ts'

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ExporterLogger } from '@agentic-hooks/events'
 import {
   type EventBatch,
   type EventRecord,
@@ -8,7 +9,6 @@ import {
   isPermanentExportError,
   type Rejection,
 } from '@agentic-hooks/events'
-import type { Logger } from '@agentic-hooks/exporter-jsonl'
 import { settlesWithin } from '../../ingest/timeout.ts'
 import type { Segment, SpoolFiles } from './files.ts'
 import type { Frames } from './frames.ts'
@@ -28,7 +28,7 @@ export interface SpoolDrainOptions {
   readonly exporter: Exporter
   readonly drainBytesPerSecond: number
   readonly maxRetryMillis: number
-  readonly logger: Logger
+  readonly logger: ExporterLogger
   /** Called after a round in which the exporter stored something. */
   onStored(): void
   /** Called after a round in which it stored nothing and is not healthy. */

@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { basename, join } from 'node:path'
-import type { EventBatch, EventRecord } from '@agentic-hooks/events'
 import {
   FILE_MODE,
   FileLock,
   type FileSystem,
   GroupCommit,
   hasCode,
-  type Logger,
   makeDirectory,
   type Place,
   PROBE_BYTES,
@@ -16,7 +14,8 @@ import {
   syncDirectory,
   UnavailableError,
   writeAll,
-} from '@agentic-hooks/exporter-jsonl'
+} from '@agentic-hooks/durable-files'
+import type { EventBatch, EventRecord, ExporterLogger } from '@agentic-hooks/events'
 import { decodeFrames, encodeFrame, eventsIn, type Frames, MARKER_BYTES } from './frames.ts'
 import { RejectedEvents, type TakenRejected } from './rejected.ts'
 
@@ -59,7 +58,7 @@ export interface SpoolFilesOptions {
   readonly directory: string
   /** All files together, those set aside included. */
   readonly maxBytes: number
-  readonly logger: Logger
+  readonly logger: ExporterLogger
   readonly fileSystem: FileSystem
 }
 

@@ -1,5 +1,14 @@
 import { join } from 'node:path'
 import {
+  FILE_MODE,
+  type FileSystem,
+  hasCode,
+  readLines,
+  readRange,
+  syncDirectory,
+  writeAll,
+} from '@agentic-hooks/durable-files'
+import {
   batchOf,
   decodeLine,
   type EventBatch,
@@ -9,15 +18,6 @@ import {
   jsonBytes,
   parseJson,
 } from '@agentic-hooks/events'
-import {
-  FILE_MODE,
-  type FileSystem,
-  hasCode,
-  readLines,
-  readRange,
-  syncDirectory,
-  writeAll,
-} from '@agentic-hooks/exporter-jsonl'
 
 /** JSON lines, which `import` reads like any other. */
 const REJECTED_FILE = 'rejected.jsonl'

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type FileSystem, nodeFileSystem, UnavailableError } from '@agentic-hooks/durable-files'
+import type { ExporterLogger } from '@agentic-hooks/events'
 import {
   type EventBatch,
   type Exporter,
@@ -6,7 +8,6 @@ import {
   type ExportResult,
   isPermanentExportError,
 } from '@agentic-hooks/events'
-import { type FileSystem, type Logger, nodeFileSystem, UnavailableError } from '@agentic-hooks/exporter-jsonl'
 import { SpoolDrain } from './drain.ts'
 import { type Restored, SpoolFiles } from './files.ts'
 
@@ -22,7 +23,7 @@ export interface SpoolOptions {
   /** The longest pause between two attempts to reach an exporter that is down. Default 5,000. */
   readonly maxRetryMillis?: number
   /** Default: warnings to the console. */
-  readonly logger?: Logger
+  readonly logger?: ExporterLogger
   /** For tests of durability. Default `node:fs/promises`. */
   readonly fileSystem?: FileSystem
 }
