@@ -94,56 +94,131 @@ describe('the default partition', () => {
 })
 
 describe('resources', () => {
-  it.each(['a restore that the connections survive', 'a failover'])(
-    'are there again after %s',
-    async (what) => {
+  const eventsOf = (name: string, count = 4) =>
+    sampleRecords(count).map((record) => ({
+      ...record,
+      origin: { resource: Buffer.from(JSON.stringify({ 'service.name': name })), scope: null },
+    }))
+  const orphans = () =>
+    valueIn(
+      databaseUrl,
+      `SELECT count(*)::int FROM hook_events
+       WHERE resource_id IS NOT NULL AND resource_id NOT IN (SELECT id FROM hook_resources)`,
+    )
+
+  it.each([
+    'TRUNCATE hook_events, hook_resources',
+    `DELETE FROM hook_resources WHERE resource->>'service.name' = 'one'; DELETE FROM hook_events`,
+  ])(
+    'that somebody takes away under living connections are there again with the next event: %s',
+    async (sql) => {
       const exporter = await startExporter({ databaseUrl, connections: 2 })
-      const events = () =>
-        sampleRecords(4).map((record) => ({
-          ...record,
-          origin: { resource: Buffer.from('{"service.name":"a"}'), scope: null },
-        }))
-      await send(exporter, events())
-      await execute(databaseUrl, 'TRUNCATE hook_events, hook_resources')
-      if (what === 'a failover') {
-        await execute(
-          databaseUrl,
-          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE datname = current_database() AND pid <> pg_backend_pid()`,
-        )
-      } else {
-        const { now } = performance
-        vi.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + 60_001)
-        onTestFinished(() => void vi.restoreAllMocks())
-      }
-      await vi.waitFor(() => send(exporter, events()))
-      const orphans = `SELECT count(*)::int FROM hook_events
-      WHERE resource_id IS NOT NULL AND resource_id NOT IN (SELECT id FROM hook_resources)`
-      expect(await valueIn(databaseUrl, orphans)).toBe(0)
-      expect(await valueIn(databaseUrl, 'SELECT count(*)::int FROM hook_resources')).toBe(1)
+      await Promise.all([send(exporter, eventsOf('one')), send(exporter, eventsOf('two'))])
+      await execute(databaseUrl, sql)
+      const again = eventsOf('one')
+      await Promise.all([send(exporter, again), send(exporter, [...eventsOf('one'), ...eventsOf('two')])])
+      expect(await send(exporter, again)).toMatchObject({ stored: 0, duplicates: 4 })
+      expect(await orphans()).toBe(0)
+      expect(await valueIn(databaseUrl, 'SELECT count(*)::int FROM hook_resources')).toBe(2)
     },
   )
-})
 
-describe('an internal error of PostgreSQL (XX000)', () => {
-  it('that names a line, while others can be stored, is the fault of that row', async () => {
+  it('are brought back by events that are there already', async () => {
+    const exporter = await startExporter({ databaseUrl })
+    const events = eventsOf('one')
+    await send(exporter, events)
+    await execute(databaseUrl, 'TRUNCATE hook_resources')
+    expect(await send(exporter, events)).toMatchObject({ stored: 0, duplicates: 4 })
+    expect(await orphans()).toBe(0)
+  })
+
+  it('are never missing while somebody truncates them again and again', async () => {
+    const exporter = await startExporter({ databaseUrl, connections: 2 })
+    let isDone = false
+    const truncating = (async () => {
+      while (!isDone) await execute(databaseUrl, 'TRUNCATE hook_events, hook_resources')
+    })()
+    for (let round = 0; round < 40; round++) {
+      await Promise.allSettled([send(exporter, eventsOf(`a${round % 3}`)), send(exporter, eventsOf('b'))])
+      expect(await orphans()).toBe(0)
+    }
+    isDone = true
+    await truncating
+  })
+
+  it('that PostgreSQL refuses cost their own events, and no others', async () => {
     const exporter = await startExporter({ databaseUrl })
     await execute(
       databaseUrl,
-      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-       BEGIN RAISE EXCEPTION 'invalid memory alloc request size' USING ERRCODE = 'XX000'; END $$;
-       CREATE TRIGGER refuse BEFORE INSERT ON hook_events FOR EACH ROW
-       WHEN (NEW.session_id = 'poison') EXECUTE FUNCTION refuse()`,
+      `ALTER TABLE hook_resources ADD CHECK (resource->>'service.name' <> 'refused');
+       ${refuseRowsSql('hook_resources', `NEW.resource->>'service.name' = 'poison'`)}`,
     )
-    const [poison, ...good] = sampleRecords(5)
-    const result = await send(exporter, [
-      ...good.slice(0, 2),
-      { ...poison!, sessionId: 'poison' },
-      ...good.slice(2),
-    ])
+    const events = [
+      ...eventsOf('good', 2),
+      ...eventsOf('refused', 3),
+      ...eventsOf('poison', 3),
+      ...eventsOf('fine', 2),
+    ]
+    const result = await send(exporter, events)
     expect(result.stored).toBe(4)
+    expect(result.rejected.map(({ eventId }) => eventId).sort()).toEqual(
+      events
+        .slice(2, 8)
+        .map(({ eventId }) => eventId)
+        .sort(),
+    )
+    expect(await orphans()).toBe(0)
+  })
+})
+
+/** From now on the rows of a table that meet a condition make PostgreSQL fail with an internal error. */
+function refuseRowsSql(table: string, condition: string): string {
+  return `CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'invalid memory alloc request size' USING ERRCODE = 'XX000'; END $$;
+    CREATE TRIGGER refuse BEFORE INSERT ON ${table} FOR EACH ROW
+    WHEN (${condition}) EXECUTE FUNCTION refuse()`
+}
+
+describe('an internal error of PostgreSQL (XX000)', () => {
+  it.each([
+    ['that names its line', []],
+    ['that names none, because some of the batch is there already', [0, 4]],
+  ])('is the fault of the row %s, when others of its time can be stored', async (_, stored) => {
+    const exporter = await startExporter({ databaseUrl })
+    const events = sampleRecords(6).map((event, index) =>
+      index === 2 ? { ...event, sessionId: 'poison' } : event,
+    )
+    await send(
+      exporter,
+      stored.map((index) => events[index]!),
+    )
+    await execute(databaseUrl, refuseRowsSql('hook_events', `NEW.session_id = 'poison'`))
+    const result = await send(exporter, events)
+    expect([result.stored, result.duplicates]).toEqual([5 - stored.length, stored.length])
     expect(result.rejected).toEqual([
-      { eventId: poison!.eventId, reason: expect.stringContaining('invalid memory alloc request size') },
+      { eventId: events[2]!.eventId, reason: expect.stringContaining('invalid memory alloc request size') },
+    ])
+  })
+
+  it('of every row is the fault of the server: nothing is rejected for good', async () => {
+    const exporter = await startExporter({ databaseUrl })
+    await execute(databaseUrl, refuseRowsSql('hook_events', 'true'))
+    await expect(send(exporter, sampleRecords(3))).rejects.toThrow('invalid memory alloc request size')
+    await expect(exporter.health()).rejects.toThrow()
+    await execute(databaseUrl, 'DROP TRIGGER refuse ON hook_events')
+    await vi.waitFor(async () => expect(await send(exporter, sampleRecords(3))).toMatchObject({ stored: 3 }))
+  })
+
+  it('of an array that is too large for PostgreSQL costs that event alone', {
+    timeout: 120_000,
+  }, async () => {
+    const exporter = await startExporter({ databaseUrl, writeTimeoutMillis: 100_000 })
+    const [before, large, after] = sampleRecords(3)
+    const data = Buffer.from(`{"array":[${'{},'.repeat(17_000_000)}{}]}`)
+    const result = await send(exporter, [before!, { ...large!, data }, after!])
+    expect(result.stored).toBe(2)
+    expect(result.rejected).toEqual([
+      { eventId: large!.eventId, reason: expect.stringMatching(/PostgreSQL refuses it/) },
     ])
   })
 })

@@ -14,6 +14,8 @@ import { PoolerError, SchemaError } from './errors.ts'
 export type Remedy = 'row' | 'duplicate' | 'conflict' | 'reconnect' | 'retry' | 'configuration'
 
 const INTERNAL_ERROR = 'XX000'
+/** Ours: an event refers to a row of hook_resources that is not there. */
+export const WITHOUT_RESOURCE = 'AH001'
 
 /** By SQLSTATE, or by its class (the first two characters) where the code is not listed. */
 const REMEDIES: ReadonlyMap<string, Remedy> = new Map([
@@ -31,7 +33,9 @@ const REMEDIES: ReadonlyMap<string, Remedy> = new Map([
   ['25006', 'reconnect'], // read_only_sql_transaction: failed over, this server is a standby now
   ['57', 'reconnect'], // operator_intervention: admin_shutdown, crash_shutdown, cannot_connect_now
   ['58', 'reconnect'], // system_error: the server lost a file or its disk
-  ['XX', 'reconnect'], // internal_error, where no row is named
+  // internal_error: an array too large for PostgreSQL's memory, say, or a fault of the server. See Writer, which finds out.
+  [INTERNAL_ERROR, 'row'],
+  ['XX', 'reconnect'], // data_corrupted, index_corrupted
 
   ['53', 'retry'], // insufficient_resources: disk_full, out_of_memory, too_many_connections
   ['55', 'retry'], // object_not_in_prerequisite_state: lock_not_available
@@ -49,8 +53,6 @@ export function remedyOf(error: unknown): Remedy {
   if (error instanceof SchemaError || error instanceof PoolerError) return 'configuration'
   if (!(error instanceof DatabaseError) || error.code === undefined) return 'reconnect'
   if (isWithoutPartition(error)) return 'retry'
-  // An array too large for PostgreSQL's memory, say. The writer makes sure that others can be stored.
-  if (error.code === INTERNAL_ERROR && lineOf(error) !== null) return 'row'
   return REMEDIES.get(error.code) ?? REMEDIES.get(error.code.slice(0, 2)) ?? 'retry'
 }
 
@@ -68,6 +70,11 @@ export function isWithoutPartition(error: unknown): boolean {
 export function lineOf(error: unknown): number | null {
   const match = error instanceof DatabaseError && /^COPY [^\s,]+,\D*(\d+)/m.exec(error.where ?? '')
   return match ? Number(match[1]) : null
+}
+
+/** Somebody, or a failover, took rows of hook_resources away that were there before. */
+export function isWithoutResource(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === WITHOUT_RESOURCE
 }
 
 /** An error that a row or the server may have caused. */

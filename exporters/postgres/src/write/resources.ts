@@ -14,8 +14,6 @@ export interface Resource {
 export type ResourcesByOrigin = ReadonlyMap<Origin, Resource>
 
 const DAY_MICROS = 86_400_000_000
-/** A row may vanish under a connection that stays, by TRUNCATE or a restore: it is looked for again after so long. */
-const KNOWN_MILLIS = 60_000
 /** A resource is an agent's process, say; 100,000 of them take some 20 MB. */
 const MAX_KNOWN = 100_000
 
@@ -50,20 +48,20 @@ ORDER BY id
 ON CONFLICT (id) DO UPDATE SET last_seen = excluded.last_seen WHERE known.last_seen < excluded.last_seen`
 
 /**
- * The rows of hook_resources that a connection's server has for sure. They are inserted and committed on their own, before
- * the events that refer to them, and remembered only after that commit. One per connection: after a failover the next
- * connection leads to a server that may lack them.
+ * The rows of hook_resources that a connection's server had when it was last told or asked. They are inserted and
+ * committed on their own, before the events that refer to them, and remembered only after that commit. Each transaction
+ * that stores events asks for them again (see EventStore), because a failover, a restore or a TRUNCATE takes rows back.
  */
 export class KnownResources {
-  /** By id; the oldest entry first. */
-  readonly #known = new Map<string, Known>()
+  /** By id, the `last_seen` that was committed; the oldest entry first. */
+  readonly #lastSeenMicros = new Map<string, Micros>()
 
   /** By id, those whose rows may not be there, or say that they were last seen long ago. */
   missing(resources: Iterable<Resource>): ReadonlyMap<string, Resource> {
     const missing = new Map<string, Resource>()
     for (const resource of resources) {
       const id = resource.id.toString('hex')
-      const known = this.#lastSeenMicros(id) ?? missing.get(id)?.lastSeenMicros
+      const known = this.#lastSeenMicros.get(id) ?? missing.get(id)?.lastSeenMicros
       if (known === undefined || known < resource.lastSeenMicros - DAY_MICROS) missing.set(id, resource)
     }
     return missing
@@ -81,27 +79,20 @@ export class KnownResources {
     for (const [id, { lastSeenMicros }] of missing) this.#remember(id, lastSeenMicros)
   }
 
-  #lastSeenMicros(id: string): Micros | undefined {
-    const known = this.#known.get(id)
-    return known && performance.now() - known.atMillis < KNOWN_MILLIS ? known.lastSeenMicros : undefined
+  /** From now on nothing is known to be there. */
+  forget(): void {
+    this.#lastSeenMicros.clear()
   }
 
   #remember(id: string, lastSeenMicros: Micros): void {
-    this.#known.delete(id)
-    this.#known.set(id, { lastSeenMicros, atMillis: performance.now() })
-    if (this.#known.size <= MAX_KNOWN) return
-    for (const oldest of this.#known.keys()) {
-      this.#known.delete(oldest)
+    this.#lastSeenMicros.delete(id)
+    this.#lastSeenMicros.set(id, lastSeenMicros)
+    if (this.#lastSeenMicros.size <= MAX_KNOWN) return
+    for (const oldest of this.#lastSeenMicros.keys()) {
+      this.#lastSeenMicros.delete(oldest)
       return
     }
   }
-}
-
-interface Known {
-  /** The `last_seen` that is committed, or a later one. */
-  readonly lastSeenMicros: Micros
-  /** By the monotonic clock, when the row was there. */
-  readonly atMillis: number
 }
 
 function jsonText(json: Uint8Array | null): string | null {

@@ -1,8 +1,11 @@
+import type { EventRecord } from '@agentic-hooks/events'
 import type { Client } from 'pg'
 import { CopyIn } from './copy-in.ts'
 import { COPY_COLUMNS, encodeRows } from './copy-rows.ts'
+import { UnavailableError } from '../connection/errors.ts'
 import type { Rows } from './pending-batch.ts'
 import { KnownResources } from './resources.ts'
+import { isInternalError, remedyOf, WITHOUT_RESOURCE } from '../connection/sqlstate.ts'
 
 const COPY = `COPY hook_events (${COPY_COLUMNS}) FROM STDIN (FORMAT binary)`
 
@@ -14,11 +17,27 @@ SELECT ${COPY_COLUMNS} FROM hook_events_incoming ORDER BY "timestamp", event_id
 ON CONFLICT DO NOTHING
 RETURNING event_id`
 
-/** The smallest row, which never stays. */
-const PROBE = `
+/**
+ * Fails the transaction in which it comes last when a row that its events refer to is not there. TRUNCATE waits for that
+ * transaction. It comes last so that tables are locked in the order in which people name them.
+ */
+function requireResources(rows: readonly Rows[]): string {
+  const ids = new Set<string>()
+  for (const { resources } of rows) for (const { id } of resources.values()) ids.add(id.toString('hex'))
+  if (ids.size === 0) return ''
+  return `;
+DO $$BEGIN
+  IF (SELECT count(*) FROM hook_resources WHERE id = ANY ('{${[...ids].join()}}')) < ${ids.size} THEN
+    RAISE EXCEPTION 'rows of hook_resources are not there any more' USING ERRCODE = '${WITHOUT_RESOURCE}';
+  END IF;
+END$$`
+}
+
+/** The smallest row of a time, which never stays. */
+const probeSql = (timestampMicros: number) => `
 BEGIN;
 INSERT INTO hook_events (event_id, event_type, session_id, data, "timestamp")
-VALUES (gen_random_uuid(), 'probe', '', '{}', now());
+VALUES (gen_random_uuid(), 'probe', '', '{}', 'epoch'::timestamptz + ${timestampMicros} * interval '1 microsecond');
 ROLLBACK`
 
 /** Empty again after each transaction. */
@@ -39,9 +58,12 @@ export class EventStore {
     this.client = client
   }
 
-  /** Stores all the rows, or none when one of them is there already (unique_violation) or refused. */
+  /**
+   * Stores all the rows, or none when one of them is there already (unique_violation) or refused, or refers to a row of
+   * hook_resources that is not there ({@link WITHOUT_RESOURCE}).
+   */
   async copy(rows: readonly Rows[]): Promise<void> {
-    await this.#copy(COPY, rows)
+    await this.#copy(COPY + requireResources(rows), rows)
   }
 
   /** Stores the rows that are not there yet; how many of each. Costs 1.6 times as much as `copy`. */
@@ -49,19 +71,23 @@ export class EventStore {
     if (!this.#hasIncoming) await this.client.query(CREATE_INCOMING)
     this.#hasIncoming = true
     const stored = new Map<string, number>()
-    for (const eventId of await this.#copy(COPY_NEW, rows)) {
+    for (const eventId of await this.#copy(COPY_NEW + requireResources(rows), rows)) {
       stored.set(eventId, (stored.get(eventId) ?? 0) + 1)
     }
     return rows.map(({ events }) => events.filter(({ eventId }) => takeOne(stored, eventId)).length)
   }
 
-  /** @throws the error of PostgreSQL when not even the smallest row can be stored */
-  async probe(): Promise<void> {
+  /**
+   * Whether the table would take a row of this event's time, into the same partition and indexes.
+   * @throws UnavailableError when it would not, for a reason that is not the row's
+   */
+  async probe({ timestampMicros }: EventRecord): Promise<void> {
     try {
-      await this.client.query(PROBE)
+      await this.client.query(probeSql(timestampMicros))
     } catch (error) {
       await this.client.query('ROLLBACK')
-      throw error
+      // A CHECK of yours may refuse what the probe writes; the server works.
+      if (remedyOf(error) !== 'row' || isInternalError(error)) throw UnavailableError.from(error)
     }
   }
 

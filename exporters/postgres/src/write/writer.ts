@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { EventRecord } from '@agentic-hooks/events'
 import { bounded, connect, disconnect } from '../connection/connection.ts'
 import { UnavailableError } from '../connection/errors.ts'
 import { prepareSession } from '../connection/session.ts'
-import { isInternalError, lineOf, remedyOf } from '../connection/sqlstate.ts'
+import { isInternalError, isWithoutResource, lineOf, remedyOf } from '../connection/sqlstate.ts'
 import type { ResolvedOptions } from '../options.ts'
 import { type PendingBatch, partOf, type Rows } from './pending-batch.ts'
+import type { Resource } from './resources.ts'
 import { EventStore } from './store.ts'
 
 /** Attempts at a write that meets another transaction, before its batches are rejected. */
@@ -111,32 +113,86 @@ export class Writer {
 
   /**
    * Stores what can be stored and rejects each row that PostgreSQL refuses: the one that the error names, and of
-   * the rest each half on its own, so that a batch full of such rows costs no more than n log n.
+   * the rest each half on its own, so that a batch full of such rows costs no more than n log n. An internal error may
+   * be the server's: the named row goes alone as well, and is rejected only when it fails again and others would not.
    */
-  async #storeBatch(batch: PendingBatch, rows: Rows): Promise<void> {
+  async #storeBatch(batch: PendingBatch, all: Rows): Promise<void> {
+    const rows = await this.#rejectRefusedResources(batch, all)
     const { events } = rows
+    if (events.length === 0) return
     try {
       const [stored = 0] = await this.#storeRows([rows])
       batch.addStored(stored, events.length - stored)
     } catch (error) {
       if (remedyOf(error) !== 'row') throw error
-      if (isInternalError(error)) await this.#bounded((store) => store.probe())
       const index = events.length === 1 ? 0 : (lineOf(error) ?? 0) - 1
-      const refused = events[index]
-      if (refused) batch.addRejection(refused, reasonOf(error))
-      const rest = refused ? events.toSpliced(index, 1) : events
+      const named = events[index]
+      const rest = named ? events.toSpliced(index, 1) : events
       const middle = rest.length >>> 1
-      for (const half of [rest.slice(0, middle), rest.slice(middle)]) {
-        if (half.length > 0) await this.#storeBatch(batch, partOf(rows, half))
-      }
+      const parts = [rest.slice(0, middle), rest.slice(middle)]
+      if (named && events.length > 1 && isInternalError(error)) parts.push([named])
+      else if (named) await this.#reject(batch, [named], error)
+      for (const part of parts) if (part.length > 0) await this.#storeBatch(batch, partOf(rows, part))
     }
   }
 
-  /** How many of each were not there before. Goes the long way only when some of the rows are there already. */
+  /** Rejects the events of those resources that PostgreSQL refuses. @returns the others */
+  async #rejectRefusedResources(batch: PendingBatch, rows: Rows): Promise<Rows> {
+    const missing = this.#missingResources([rows])
+    try {
+      await this.#insertResources(missing)
+      return rows
+    } catch (error) {
+      if (remedyOf(error) !== 'row') throw error
+    }
+    let kept = rows
+    for (const [id, resource] of missing) {
+      try {
+        await this.#insertResources(new Map([[id, resource]]))
+      } catch (error) {
+        if (remedyOf(error) !== 'row') throw error
+        const isOfIt = ({ origin }: EventRecord) =>
+          origin !== null && kept.resources.get(origin)?.id.equals(resource.id)
+        await this.#reject(batch, kept.events.filter(isOfIt), error)
+        kept = partOf(
+          kept,
+          kept.events.filter((event) => !isOfIt(event)),
+        )
+      }
+    }
+    return kept
+  }
+
+  async #reject(batch: PendingBatch, events: readonly EventRecord[], error: unknown): Promise<void> {
+    const [first] = events
+    if (first && isInternalError(error)) await this.#bounded((store) => store.probe(first))
+    for (const event of events) batch.addRejection(event, reasonOf(error))
+  }
+
+  #missingResources(rows: readonly Rows[]): ReadonlyMap<string, Resource> {
+    const resources = rows.flatMap(({ resources }) => [...resources.values()])
+    return this.#store?.resources.missing(resources) ?? new Map()
+  }
+
+  async #insertResources(missing: ReadonlyMap<string, Resource>): Promise<void> {
+    if (missing.size > 0) await this.#bounded(({ client, resources }) => resources.insert(client, missing))
+  }
+
+  /** How many of each were not there before. Goes again when rows of hook_resources have vanished meanwhile. */
   async #storeRows(rows: readonly Rows[]): Promise<number[]> {
-    const origins = rows.flatMap(({ resources }) => [...resources.values()])
-    const missing = this.#store?.resources.missing(origins)
-    if (missing?.size) await this.#bounded(({ client, resources }) => resources.insert(client, missing))
+    try {
+      await this.#insertResources(this.#missingResources(rows))
+      return await this.#copy(rows)
+    } catch (error) {
+      if (!isWithoutResource(error)) throw error
+    }
+    this.#store?.resources.forget()
+    await this.#insertResources(this.#missingResources(rows))
+    return this.#copy(rows)
+  }
+
+  /** Goes the long way only when some of the rows are there already. */
+  async #copy(rows: readonly Rows[]): Promise<number[]> {
     try {
       await this.#bounded((store) => store.copy(rows))
       return rows.map(({ events }) => events.length)
