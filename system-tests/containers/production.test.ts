@@ -21,7 +21,13 @@ describe.runIf(await dockerAnswers())('docker compose -f docker-compose.prod.yam
   let databaseUrl: string
   beforeAll(async () => {
     secrets = await mkdtemp(join(tmpdir(), 'agentic-hooks-secrets-'))
-    const values = { postgres_password: PASSWORD, grafana_password: 'unused', receiver_tokens: TOKEN }
+    const values = {
+      postgres_password: PASSWORD,
+      hooks_owner_password: `${PASSWORD} of the owner`,
+      hooks_reader_password: `${PASSWORD} of the reader`,
+      grafana_password: 'unused',
+      receiver_tokens: TOKEN,
+    }
     for (const [name, value] of Object.entries(values)) await writeFile(join(secrets, name), `${value}\n`)
     stack = await startStack({
       files: ['docker-compose.prod.yaml', 'system-tests/containers/production.ports.yaml'],
@@ -48,6 +54,17 @@ describe.runIf(await dockerAnswers())('docker compose -f docker-compose.prod.yam
       async () => expect(await scrapedInstances(prometheus, 'receiver')).toHaveLength(3),
       SETTLE,
     )
+  })
+
+  it('has receivers that are no superusers of PostgreSQL, and a role for Grafana that only reads', async () => {
+    const users = `SELECT DISTINCT usename, usesuper FROM pg_stat_activity JOIN pg_user USING (usename)
+      WHERE application_name = 'agentic-hooks'`
+    expect(await execute(databaseUrl, users)).toEqual([{ usename: 'hooks_owner', usesuper: false }])
+    const reader = new URL(databaseUrl)
+    reader.username = 'hooks_reader'
+    reader.password = encodeURIComponent(`${PASSWORD} of the reader`)
+    await execute(reader.href, 'SELECT FROM hook_events LIMIT 1')
+    await expect(execute(reader.href, 'DELETE FROM hook_events')).rejects.toThrow('permission denied')
   })
 
   it('takes events with a token only, and publishes neither health nor metrics', async () => {

@@ -208,19 +208,6 @@ describe('an internal error of PostgreSQL (XX000)', () => {
     await execute(databaseUrl, 'DROP TRIGGER refuse ON hook_events')
     await vi.waitFor(async () => expect(await send(exporter, sampleRecords(3))).toMatchObject({ stored: 3 }))
   })
-
-  it('of an array that is too large for PostgreSQL costs that event alone', {
-    timeout: 120_000,
-  }, async () => {
-    const exporter = await startExporter({ databaseUrl, writeTimeoutMillis: 100_000 })
-    const [before, large, after] = sampleRecords(3)
-    const data = Buffer.from(`{"array":[${'{},'.repeat(17_000_000)}{}]}`)
-    const result = await send(exporter, [before!, { ...large!, data }, after!])
-    expect(result.stored).toBe(2)
-    expect(result.rejected).toEqual([
-      { eventId: large!.eventId, reason: expect.stringMatching(/PostgreSQL refuses it/) },
-    ])
-  })
 })
 
 describe('a locked table', () => {
