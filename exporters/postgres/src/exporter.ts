@@ -11,6 +11,7 @@ import type {
   StoredEvent,
 } from '@agentic-hooks/events'
 import type { Client, Pool } from 'pg'
+import { readClocks } from './connection/clock.ts'
 import { connect, createPool, disconnect } from './connection/connection.ts'
 import { SchemaError, UnavailableError } from './connection/errors.ts'
 import { refusePooler } from './connection/pooler.ts'
@@ -23,6 +24,8 @@ import { applyMigrations, pendingMigrations } from './schema/migrations.ts'
 import { GroupCommit } from './write/group-commit.ts'
 
 const START_RETRY_MILLIS = 250
+/** A difference of clocks that is allowed, and worth a warning. */
+const CLOCK_WARNING_MILLIS = 60_000
 /** A start that waits says so at once, and then so often. */
 const START_REPORT_MILLIS = 5_000
 
@@ -84,6 +87,7 @@ export class PostgresExporter implements Exporter, EventReader {
     const client = await connect(this.#options)
     try {
       await refusePooler(client, this.#options)
+      await this.#warnOfClock(client)
       await this.#warnWithoutFsync(client)
       if (this.#options.manageSchema) await this.#prepareSchema(client)
       else await checkSchema(client)
@@ -91,6 +95,12 @@ export class PostgresExporter implements Exporter, EventReader {
     } finally {
       await disconnect(client)
     }
+  }
+
+  async #warnOfClock(client: Client): Promise<void> {
+    const { differenceMillis, agree, description } = await readClocks(client, this.#options)
+    if (!agree || Math.abs(differenceMillis) < CLOCK_WARNING_MILLIS) return
+    this.#options.logger.warn({ differenceMillis }, description)
   }
 
   async #warnWithoutFsync(client: Client): Promise<void> {
@@ -117,7 +127,7 @@ export class PostgresExporter implements Exporter, EventReader {
   async health(): Promise<void> {
     const failure = this.#commits.refusal ?? this.#commits.failure
     if (failure) throw failure
-    await this.#reader.ping(this.#options.connectTimeoutMillis)
+    await this.#reader.ping(this.#options)
   }
 
   async export(batch: EventBatch, { signal }: ExportOptions): Promise<ExportResult> {

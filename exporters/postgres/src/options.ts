@@ -39,6 +39,11 @@ export interface PostgresExporterOptions {
   readonly partitionsAhead?: number
   /** Events older than this are dropped, a whole partition at a time. Default: none are. */
   readonly retentionDays?: number | null
+  /**
+   * How far this machine's clock may be from the database's. Beyond it no event is taken and no partition dropped, until
+   * they agree. Default 3,600,000 (an hour).
+   */
+  readonly maxClockDifferenceMillis?: number
   /** Between two rounds of making and dropping partitions. Default 3,600,000 (an hour). */
   readonly maintenanceIntervalMillis?: number
 }
@@ -66,6 +71,7 @@ const DEFAULTS: Omit<GivenOptions, 'databaseUrl'> = {
   partitionBy: 'day',
   partitionsAhead: 7,
   retentionDays: null,
+  maxClockDifferenceMillis: 3_600_000,
   maintenanceIntervalMillis: 3_600_000,
 }
 
@@ -96,6 +102,7 @@ const RULES: OptionRules<keyof GivenOptions> = {
     allowed: 'an integer from 1 to 100,000, or null',
     allows: (value) => value === null || OptionRule.integer(1, 100_000).allows(value),
   },
+  maxClockDifferenceMillis: OptionRule.integer(1_000),
   maintenanceIntervalMillis: OptionRule.integer(100, MAX_TIMER_MILLIS),
 }
 

@@ -1,5 +1,6 @@
 import type { EventQuery, EventReader, SessionSummary, StoredEvent } from '@agentic-hooks/events'
 import type { Pool, PoolClient } from 'pg'
+import { type ClockOptions, requireAgreement } from './connection/clock.ts'
 import { ReadOnlyError, UnavailableError } from './connection/errors.ts'
 
 /** Events fetched at a time. */
@@ -10,11 +11,11 @@ const COLUMNS = `
   (extract(epoch FROM "timestamp") * 1000000)::bigint AS timestamp_micros,
   severity, trace_id, span_id, attributes, resource, scope`
 
-/** The lock that a write takes, on the table and every partition, and nothing else. */
+/** The lock that every write takes on the table. Partitions are another matter: most are not written to any more. */
 const PROBE_LOCK = `
 BEGIN;
 SET LOCAL lock_timeout = '1s';
-LOCK TABLE hook_events IN ROW EXCLUSIVE MODE;
+LOCK TABLE ONLY hook_events IN ROW EXCLUSIVE MODE;
 ROLLBACK`
 
 /** Answers questions about what is stored. */
@@ -25,8 +26,9 @@ export class Reader implements EventReader {
     this.#pool = pool
   }
 
-  /** @throws UnavailableError when the server does not answer in time, takes no writes, or the events' table is locked */
-  async ping(timeoutMillis: number): Promise<void> {
+  /** @throws UnavailableError when the server does not answer in time, takes no writes, has another clock, or locks the table */
+  async ping(options: ClockOptions): Promise<void> {
+    const timeoutMillis = options.connectTimeoutMillis
     const ping = { text: 'SHOW transaction_read_only', query_timeout: timeoutMillis }
     const lock = { text: PROBE_LOCK, query_timeout: timeoutMillis }
     let client: PoolClient | undefined
@@ -35,6 +37,7 @@ export class Reader implements EventReader {
       const { rows } = await client.query<{ transaction_read_only: string }>(ping)
       if (rows[0]?.transaction_read_only === 'on') throw new ReadOnlyError()
       await client.query(lock)
+      await requireAgreement(client, options)
       client.release()
     } catch (error) {
       // A new connection may lead to a server that is fit.

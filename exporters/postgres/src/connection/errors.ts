@@ -22,6 +22,11 @@ export class ReadOnlyError extends UnavailableError {
   }
 }
 
+/** This machine's clock and the database's differ too much for either to be gone by. */
+export class ClockError extends UnavailableError {
+  override readonly name = 'ClockError'
+}
+
 /** The tables are not those that this version of the exporter works with. */
 export class SchemaError extends Error {
   override readonly name = 'SchemaError'

@@ -1,5 +1,6 @@
 import type { Client } from 'pg'
 import type { ResolvedOptions } from '../options.ts'
+import { requireAgreement } from './clock.ts'
 import { ReadOnlyError, UnavailableError } from './errors.ts'
 
 /**
@@ -8,6 +9,8 @@ import { ReadOnlyError, UnavailableError } from './errors.ts'
  * and `synchronous_commit` are not among them: a person chooses the first, and `prepareSession` raises the second.
  */
 const SETTINGS = new Map([
+  ['client_encoding', 'UTF8'],
+  ['client_min_messages', 'warning'],
   ['TimeZone', 'UTC'],
   ['DateStyle', 'ISO, YMD'],
   ['IntervalStyle', 'postgres'],
@@ -41,7 +44,7 @@ export async function fixSettings(client: Client): Promise<void> {
 
 /**
  * Makes a fresh connection fit for durable writes.
- * @throws UnavailableError when the server cannot take writes
+ * @throws UnavailableError when the server cannot take writes, ClockError when its clock and ours disagree
  */
 export async function prepareSession(client: Client, options: ResolvedOptions): Promise<void> {
   // remote_apply waits for more than on does; whoever chose it keeps it.
@@ -58,4 +61,6 @@ export async function prepareSession(client: Client, options: ResolvedOptions): 
   if (rows[0]?.encoding !== 'UTF8') {
     throw new UnavailableError(`PostgreSQL: the database's encoding must be UTF8, not ${rows[0]?.encoding}`)
   }
+  // Events without a time of their own get this machine's; retention would drop those of a machine that is years behind.
+  await requireAgreement(client, options)
 }

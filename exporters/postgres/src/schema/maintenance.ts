@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Micros, nowMicros } from '@agentic-hooks/events'
+import type { Micros } from '@agentic-hooks/events'
 import { type Client, DatabaseError } from 'pg'
+import { readClocks } from '../connection/clock.ts'
 import { remedyOf } from '../connection/sqlstate.ts'
 import type { ResolvedOptions } from '../options.ts'
 import {
@@ -17,7 +18,12 @@ import {
 
 export type MaintenanceOptions = Pick<
   ResolvedOptions,
-  'partitionBy' | 'partitionsAhead' | 'retentionDays' | 'logger'
+  | 'partitionBy'
+  | 'partitionsAhead'
+  | 'retentionDays'
+  | 'maxClockDifferenceMillis'
+  | 'connectTimeoutMillis'
+  | 'logger'
 >
 
 /** One transaction. */
@@ -33,8 +39,6 @@ const LOCK_TIMEOUT_MILLIS = 100
 const LOCK_ATTEMPTS = 14
 const FIRST_LOCK_RETRY_MILLIS = 500
 const MAX_LOCK_RETRY_MILLIS = 30_000
-/** Clocks that are synchronized differ by less; retention stops for a larger difference. */
-const MAX_CLOCK_DIFFERENCE_MICROS = 3_600_000_000
 const DAY_MICROS = 86_400_000_000
 const ADVISORY_LOCK = 7_310_868_735_420_002
 
@@ -107,28 +111,19 @@ export async function maintain(
 
 /** The plan of this moment: what the database has, by the database's clock. */
 export async function dueSteps(client: Client, options: MaintenanceOptions): Promise<MaintenanceStep[]> {
-  const now = await databaseMicros(client)
-  const differenceMicros = Math.abs(nowMicros() - now)
-  const clocksAgree = differenceMicros <= MAX_CLOCK_DIFFERENCE_MICROS
-  if (!clocksAgree && options.retentionDays !== null) {
+  const clocks = await readClocks(client, options)
+  if (!clocks.agree && options.retentionDays !== null) {
     options.logger.warn(
-      { differenceSeconds: Math.round(differenceMicros / 1e6), database: new Date(now / 1000).toISOString() },
-      'the clocks of this machine and of PostgreSQL disagree: nothing is deleted until they are set right',
+      { differenceMillis: clocks.differenceMillis },
+      `nothing is deleted until the clocks are set right: ${clocks.description}`,
     )
   }
   const plan = maintenancePlan(
     await listPartitions(client),
-    clocksAgree ? options : { ...options, retentionDays: null },
-    now,
+    clocks.agree ? options : { ...options, retentionDays: null },
+    clocks.databaseMicros,
   )
   return (await lacksDefaultPartition(client)) ? [CREATE_DEFAULT_PARTITION, ...plan] : plan
-}
-
-async function databaseMicros(client: Client): Promise<Micros> {
-  const { rows } = await client.query<{ micros: string }>(
-    'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros',
-  )
-  return Number(rows[0]?.micros)
 }
 
 const CREATE_DEFAULT_PARTITION: MaintenanceStep = {

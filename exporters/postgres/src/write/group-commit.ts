@@ -1,5 +1,5 @@
 import type { EventBatch, ExportResult } from '@agentic-hooks/events'
-import { UnavailableError } from '../connection/errors.ts'
+import { ClockError, UnavailableError } from '../connection/errors.ts'
 import type { ResolvedOptions } from '../options.ts'
 import { byKey, PendingBatch } from './pending-batch.ts'
 import { Writer } from './writer.ts'
@@ -62,8 +62,19 @@ export class GroupCommit {
     return performance.now() - this.#failedAtMillis < FAILURE_MILLIS ? this.#failure : null
   }
 
+  /**
+   * Resolves also when this machine's clock is wrong: batches are refused with that reason until it has been set, as
+   * time services do a while after a machine has booted.
+   */
   async open(): Promise<void> {
-    await Promise.all(this.#writers.map((writer) => writer.open()))
+    try {
+      await Promise.all(this.#writers.map((writer) => writer.open()))
+    } catch (error) {
+      if (!(error instanceof ClockError)) throw error
+      this.#refuse(error, 'no events are taken; trying again')
+      for (const writer of this.#writers) writer.keepOpening()
+      return
+    }
     if (!this.#closed) this.#refusal = null
   }
 
@@ -130,16 +141,19 @@ export class GroupCommit {
   #lost(error: UnavailableError): void {
     if (this.#writers.some(({ connected }) => connected)) return
     for (const batch of this.#queue.splice(0)) batch.reject(error)
-    if (this.#closed) return
+    if (!this.#closed) this.#refuse(error, 'lost PostgreSQL; connecting again')
+  }
+
+  #refuse(error: UnavailableError, message: string): void {
     this.#refusal = error
     if (this.#lostAtMillis !== null) return
-    this.#lostAtMillis = Date.now()
-    this.#options.logger.warn({ reason: error.message }, 'lost PostgreSQL; connecting again')
+    this.#lostAtMillis = performance.now()
+    this.#options.logger.warn({ reason: error.message }, message)
   }
 
   #regained(): void {
     if (this.#lostAtMillis !== null) {
-      const outageMillis = Date.now() - this.#lostAtMillis
+      const outageMillis = Math.round(performance.now() - this.#lostAtMillis)
       this.#options.logger.info({ outageMillis }, 'PostgreSQL is back')
       this.#lostAtMillis = null
     }

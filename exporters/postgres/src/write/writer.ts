@@ -72,6 +72,11 @@ export class Writer {
     this.#store = store
   }
 
+  /** Tries to open, at growing intervals, until it is open or closed. */
+  keepOpening(): void {
+    if (!this.#store) void this.#reconnect()
+  }
+
   /** Settles every batch of the group, and never rejects itself: what the write failed with, or null. */
   async write(group: readonly PendingBatch[]): Promise<UnavailableError | null> {
     this.#writingSinceMillis = performance.now()
