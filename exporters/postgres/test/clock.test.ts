@@ -1,11 +1,11 @@
 import { batchOf } from '@agentic-hooks/events'
 import { sampleRecord, sampleRecords } from '@agentic-hooks/events/testing'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
 import { startReceiver } from '@agentic-hooks/testing/receiver'
+import { valueIn } from '@agentic-hooks/testing/stored-events'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { migrate } from '../src/index.ts'
 import { emptyDatabase, RecordingLogger, SILENT, send, startExporter } from './exporters.ts'
-import { valueIn } from './stored-events.ts'
 
 const DAY_MILLIS = 86_400_000
 const YEAR_MILLIS = 366 * DAY_MILLIS

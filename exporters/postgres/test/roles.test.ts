@@ -2,12 +2,12 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { sampleRecords } from '@agentic-hooks/events/testing'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { missing } from '@agentic-hooks/testing/tools'
 import { execute, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
+import { valueIn } from '@agentic-hooks/testing/stored-events'
+import { missing } from '@agentic-hooks/testing/tools'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrate } from '../src/index.ts'
 import { SILENT, send, startExporter } from './exporters.ts'
-import { valueIn } from './stored-events.ts'
 
 const SCRIPT = join(import.meta.dirname, '../../../deploy/postgres/roles.sh')
 const OWNER_PASSWORD = `it's "the" owner\\'s $(password)`

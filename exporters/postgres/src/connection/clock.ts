@@ -1,7 +1,7 @@
 import type { Micros } from '@agentic-hooks/events'
 import type { Client, PoolClient, QueryConfig } from 'pg'
-import { ClockError } from './errors.ts'
 import type { ResolvedOptions } from '../options.ts'
+import { ClockError } from './errors.ts'
 
 export type ClockOptions = Pick<ResolvedOptions, 'maxClockDifferenceMillis' | 'connectTimeoutMillis'>
 

@@ -1,11 +1,11 @@
 import type { EventRecord } from '@agentic-hooks/events'
 import type { Client } from 'pg'
+import { UnavailableError } from '../connection/errors.ts'
+import { isInternalError, remedyOf, WITHOUT_RESOURCE } from '../connection/sqlstate.ts'
 import { CopyIn } from './copy-in.ts'
 import { COPY_COLUMNS, encodeRows } from './copy-rows.ts'
-import { UnavailableError } from '../connection/errors.ts'
 import type { Rows } from './pending-batch.ts'
 import { KnownResources } from './resources.ts'
-import { isInternalError, remedyOf, WITHOUT_RESOURCE } from '../connection/sqlstate.ts'
 
 const COPY = `COPY hook_events (${COPY_COLUMNS}) FROM STDIN (FORMAT binary)`
 
