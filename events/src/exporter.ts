@@ -12,6 +12,8 @@ export interface Exporter {
   start(): Promise<void>
   /** Rejects with the reason while `export` would fail. */
   health(): Promise<void>
+  /** What somebody has to look at although `export` works, such as work on its tables that fails; null when nothing. */
+  readonly degradation?: string | null
   /**
    * Resolves once every event of the batch is durable. Rejects with PermanentExportError when the same batch
    * can never succeed; any other error means "retry later". A batch may arrive again (at-least-once): the

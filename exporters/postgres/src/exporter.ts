@@ -130,6 +130,11 @@ export class PostgresExporter implements Exporter, EventReader {
     await this.#reader.ping(this.#options)
   }
 
+  /** Partitions that cannot be made or dropped: meanwhile the default partition takes the events. */
+  get degradation(): string | null {
+    return this.#maintenance.failure && `cannot maintain the schema: ${this.#maintenance.failure.message}`
+  }
+
   async export(batch: EventBatch, { signal }: ExportOptions): Promise<ExportResult> {
     if (batch.events.length === 0) return { stored: 0, duplicates: 0, rejected: [] }
     try {

@@ -38,7 +38,7 @@ async function storeEvents(): Promise<number> {
   for (const timestampMicros of times) {
     const batch = batchOf([sampleRecord({ timestampMicros })], timestampMicros)
     await exporter.prepareImport(batch)
-    await exporter.export(batch, new AbortController().signal)
+    await exporter.export(batch, { signal: new AbortController().signal })
   }
   await send(exporter, [sampleRecord({ timestampMicros: Date.UTC(2200, 0) * 1000 })])
   return times.length + 1

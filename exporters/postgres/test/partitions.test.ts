@@ -2,9 +2,10 @@ import { batchOf, type EventRecord } from '@agentic-hooks/events'
 import { sampleRecord } from '@agentic-hooks/events/testing'
 import { againAfterMidnight } from '@agentic-hooks/testing/midnight'
 import { execute, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
+import { startReceiver } from '@agentic-hooks/testing/receiver'
 import { valueIn } from '@agentic-hooks/testing/stored-events'
 import { Client } from 'pg'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { migrate, type PostgresExporterOptions } from '../src/index.ts'
 import { missingPartitions, periodOf, periodsFrom } from '../src/schema/partitions.ts'
 import { emptyDatabase, RecordingLogger, SILENT, send, startExporter } from './exporters.ts'
@@ -171,6 +172,53 @@ describe('partitions', againAfterMidnight(), () => {
     expect(logger.warnings[0]?.message).toBe('cannot make partitions; the default one takes the events')
     expect(await partitionNames()).toContain(partitionFor(daysAgo(-2)))
     expect(await send(exporter, [at(daysAgo(-1))])).toMatchObject({ stored: 1 })
+    await vi.waitFor(() => expect(exporter.degradation).toContain(`relation "${tomorrow}" already exists`))
+    await exporter.health()
+  })
+
+  it('that cannot be made are seen in the health of a receiver, which stays ready', async () => {
+    await migrateNow({ partitionsAhead: 0 })
+    const tomorrow = partitionFor(daysAgo(-1))
+    await execute(databaseUrl, `CREATE TABLE ${tomorrow} ()`)
+    const options = { maintenanceIntervalMillis: 200, partitionsAhead: 1, databaseUrl }
+    await using receiver = await startReceiver({
+      env: { EXPORTERS: JSON.stringify([{ package: 'postgres', options }]) },
+    })
+    const status = async () =>
+      ((await (await fetch(`${receiver.url}/health`)).json()) as { status: string }).status
+    await vi.waitFor(async () => expect(await status()).toBe('degraded'), { timeout: 10_000 })
+    expect((await fetch(`${receiver.url}/health/ready`)).status).toBe(200)
+    await execute(databaseUrl, `DROP TABLE ${tomorrow}`)
+    await vi.waitFor(async () => expect(await status()).toBe('healthy'), { timeout: 10_000 })
+    expect(await partitionNames()).toContain(tomorrow)
+  })
+
+  it('are made although a session that is long gone left the lock of maintenance behind', async () => {
+    await migrateNow({ partitionsAhead: 0 })
+    const left = new Client({ connectionString: databaseUrl })
+    await left.connect()
+    onTestFinished(() => left.end())
+    await left.query('SELECT pg_advisory_lock(7310868735420002)')
+    const exporter = await startExporter({ databaseUrl, partitionsAhead: 1 })
+    expect(await partitionNames()).toHaveLength(1)
+    await exporter.shutdown()
+    // Ten minutes later, by the clock that the exporter finds first.
+    const database = new URL(databaseUrl).pathname.slice(1)
+    await execute(
+      databaseUrl,
+      `CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS
+       $$ SELECT pg_catalog.clock_timestamp() + interval '10 minutes' $$;
+       ALTER DATABASE ${database} SET search_path = public, pg_catalog`,
+    )
+    onTestFinished(async () => {
+      await execute(databaseUrl, `ALTER DATABASE ${database} RESET search_path`)
+    })
+    const logger = new RecordingLogger()
+    await migrateNow({ partitionsAhead: 1, logger })
+    expect(logger.warnings.map(({ message }) => message)).toEqual([
+      'a session holds the lock of maintenance and does nothing with it: going on without',
+    ])
+    expect(await partitionNames()).toHaveLength(2)
   })
 })
 

@@ -40,19 +40,21 @@ describe('a database with settings of its own', () => {
     const database = new URL(databaseUrl).pathname.slice(1)
     await execute(databaseUrl, `ALTER DATABASE ${database} SET ${name} = '${value}'`)
     await migrate({ databaseUrl, partitionsAhead: 1, logger: SILENT })
+    // The questions of this test are not to meet the timeouts.
+    const ownUrl = `${databaseUrl}?options=${encodeURIComponent('-c statement_timeout=0 -c lock_timeout=0')}`
     await execute(
-      databaseUrl,
+      ownUrl,
       `CREATE TABLE hook_events_p20200101 PARTITION OF hook_events
        FOR VALUES FROM ('2020-01-01T00:00:00Z') TO ('2020-01-02T00:00:00Z')`,
     )
     await migrate({ databaseUrl, partitionsAhead: 2, retentionDays: 30, logger: SILENT })
-    expect(await valueIn(databaseUrl, `SELECT to_regclass('hook_events_p20200101') IS NULL`)).toBe(true)
+    expect(await valueIn(ownUrl, `SELECT to_regclass('hook_events_p20200101') IS NULL`)).toBe(true)
 
     const exporter = await startExporter({ databaseUrl, partitionsAhead: 3 })
     const events = sampleRecords(3)
     await send(exporter, events)
     const partitions = `SELECT count(*)::int FROM pg_inherits WHERE inhparent = 'hook_events'::regclass`
-    expect(await valueIn(databaseUrl, partitions)).toBe(5)
+    expect(await valueIn(ownUrl, partitions)).toBe(5)
     const read: string[] = []
     for await (const { eventId } of exporter.query({})) read.push(eventId)
     expect(read.sort()).toEqual(events.map(({ eventId }) => eventId).sort())

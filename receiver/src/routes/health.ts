@@ -15,7 +15,8 @@ export function healthRoutes(
 ): Router {
   const summary: RequestHandler = async (_request, response) => {
     const reason = await health.reasonUnhealthy()
-    response.json({ status: reason === null ? 'healthy' : 'unhealthy', storage, version: VERSION })
+    const status = reason !== null ? 'unhealthy' : health.degradation !== null ? 'degraded' : 'healthy'
+    response.json({ status, storage, version: VERSION })
   }
   const live: RequestHandler = (_request, response) => {
     response.json({ status: 'alive' })

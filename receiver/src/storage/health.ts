@@ -36,6 +36,14 @@ export class Health {
     return this.#check
   }
 
+  /** What somebody has to look at although events are stored, or null. */
+  get degradation(): string | null {
+    const reasons = this.#exporters.flatMap(({ name, degradation }) =>
+      degradation ? [`${name}: ${degradation}`] : [],
+    )
+    return reasons.join('; ') || null
+  }
+
   async #checkAll(): Promise<string | null> {
     const reasons = await Promise.all(this.#exporters.map(reasonOf))
     return reasons.filter((reason) => reason !== null).join('; ') || null

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { Client } from 'pg'
-import { type ConnectionOptions, connect, disconnect } from './connection.ts'
+import { bounded, type ConnectionOptions, connect, disconnect } from './connection.ts'
 import { PoolerError } from './errors.ts'
 
 const BACKEND = `SELECT pg_backend_pid() AS pid, current_setting('agentic_hooks.probe', true) AS probe`
+
+/** Other clients of the pooler may take the session that the two connections would share. */
+const ATTEMPTS = 5
 
 interface Backend {
   readonly pid: number
@@ -21,17 +24,52 @@ export async function refusePooler(client: Client, options: ConnectionOptions): 
   const probe = randomUUID()
   await client.query(`SELECT set_config('agentic_hooks.probe', $1, false)`, [probe])
   const before = await backendOf(client)
+  const attempts = isPooled(client, before.pid) ? ATTEMPTS : 1
   const other = await connect(options)
   try {
-    await other.query('BEGIN').catch(refuseStatementPooling)
-    const others = await backendOf(other)
-    const after = await backendOf(client)
-    const isShared = others.probe === probe || others.pid === before.pid
-    const hasMoved = after.pid !== before.pid || after.probe !== probe || before.probe !== probe
-    if (isShared || hasMoved) throw new PoolerError('transaction')
-    await other.query('ROLLBACK')
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      await other.query('BEGIN').catch(refuseStatementPooling)
+      const others = await backendOf(other)
+      const after = await answerWhileHeld(client, before, options)
+      const isShared = others.probe === probe || others.pid === before.pid
+      const hasMoved = after.pid !== before.pid || after.probe !== probe || before.probe !== probe
+      if (isShared || hasMoved) throw new PoolerError('transaction')
+      await other.query('ROLLBACK')
+    }
   } finally {
     await disconnect(other)
+  }
+}
+
+/**
+ * For a connection that is made anew: somebody may have put a pooler there since the start.
+ * @throws PoolerError as {@link refusePooler}; a pooler that has no other session to spare passes
+ */
+export async function refuseNewPooler(client: Client, options: ConnectionOptions): Promise<void> {
+  const { pid } = await backendOf(client)
+  if (!isPooled(client, pid)) return
+  try {
+    await refusePooler(client, options)
+  } catch (error) {
+    if (error instanceof PoolerError) throw error
+  }
+}
+
+/** Poolers tell their clients a process id of their own making, for cancelling; PostgreSQL tells the backend's. */
+function isPooled(client: Client, backendPid: number): boolean {
+  return (client as Client & { readonly processID: number | null }).processID !== backendPid
+}
+
+/** A pool of one session has none left for the first connection while the second one is in a transaction. */
+async function answerWhileHeld(
+  client: Client,
+  before: Backend,
+  options: ConnectionOptions,
+): Promise<Backend> {
+  try {
+    return await bounded(client, options.connectTimeoutMillis, () => backendOf(client))
+  } catch (error) {
+    throw isPooled(client, before.pid) ? new PoolerError('transaction') : error
   }
 }
 

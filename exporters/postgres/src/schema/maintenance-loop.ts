@@ -2,9 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { EventBatch, Micros } from '@agentic-hooks/events'
 import type { Client } from 'pg'
 import { connect, disconnect } from '../connection/connection.ts'
+import { UnavailableError } from '../connection/errors.ts'
 import type { ResolvedOptions } from '../options.ts'
 import { maintain, makePartitions } from './maintenance.ts'
 import { periodOf, type TimeRange } from './partitions.ts'
+
+/** After a round that failed. */
+const RETRY_MILLIS = 60_000
+/** Between two rounds, however often somebody is in a hurry. */
+const MIN_PAUSE_MILLIS = 100
 
 /** Maintenance now and then on a connection of its own, from `start()` to `stop()`. */
 export class MaintenanceLoop {
@@ -13,6 +19,7 @@ export class MaintenanceLoop {
   /** Starts of periods that have their partition for sure. */
   readonly #ensured = new Set<Micros>()
   #waiting = new AbortController()
+  #failure: UnavailableError | null = null
 
   constructor(options: ResolvedOptions) {
     this.#options = options
@@ -20,6 +27,11 @@ export class MaintenanceLoop {
 
   start(): void {
     void this.#run()
+  }
+
+  /** Why the last round has left something undone; null when it has not. */
+  get failure(): UnavailableError | null {
+    return this.#failure
   }
 
   /** What is under way is rolled back. */
@@ -50,11 +62,17 @@ export class MaintenanceLoop {
     while (!signal.aborted) {
       try {
         await this.#connected((client) => maintain(client, this.#options, 'leave'))
+        this.#failure = null
       } catch (error) {
+        this.#failure = UnavailableError.from(error)
         if (!signal.aborted) logger.warn({ err: error }, 'cannot maintain the schema now')
       }
+      const intervalMillis = this.#failure
+        ? Math.min(maintenanceIntervalMillis, RETRY_MILLIS)
+        : maintenanceIntervalMillis
+      await delay(MIN_PAUSE_MILLIS, undefined, { signal, ref: false }).catch(() => {})
       // Replicas take turns rather than all coming at once.
-      const waitMillis = maintenanceIntervalMillis * (0.8 + Math.random() * 0.4)
+      const waitMillis = intervalMillis * (0.8 + Math.random() * 0.4) - MIN_PAUSE_MILLIS
       await delay(waitMillis, undefined, {
         signal: AbortSignal.any([signal, this.#waiting.signal]),
         ref: false,

@@ -40,6 +40,9 @@ const LOCK_ATTEMPTS = 14
 const FIRST_LOCK_RETRY_MILLIS = 500
 const MAX_LOCK_RETRY_MILLIS = 30_000
 const DAY_MICROS = 86_400_000_000
+/** Whoever waits for a table's lock is idle for up to 45 s. */
+const MAX_IDLE_HOLDER_MILLIS = 300_000
+const TURN_POLL_MILLIS = 200
 const ADVISORY_LOCK = 7_310_868_735_420_002
 
 /**
@@ -102,11 +105,9 @@ export async function maintain(
   options: MaintenanceOptions,
   whileAnother: 'wait' | 'leave',
 ): Promise<void> {
-  const lock = whileAnother === 'wait' ? 'pg_advisory_lock' : 'pg_try_advisory_lock'
-  const { rows } = await client.query<{ locked: unknown }>(`SELECT ${lock}($1) AS locked`, [ADVISORY_LOCK])
-  if (rows[0]?.locked === false) return
-  await prepare(client)
-  await runSteps(client, await dueSteps(client, options), options)
+  await inTurn(client, options, whileAnother, async () => {
+    await runSteps(client, await dueSteps(client, options), options)
+  })
 }
 
 /** The plan of this moment: what the database has, by the database's clock. */
@@ -140,14 +141,51 @@ export async function makePartitions(
   wanted: readonly TimeRange[],
   options: MaintenanceOptions,
 ): Promise<void> {
-  await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK])
-  await prepare(client)
-  await runSteps(client, createSteps(await listPartitions(client), wanted), options)
+  await inTurn(client, options, 'wait', async () => {
+    await runSteps(client, createSteps(await listPartitions(client), wanted), options)
+  })
 }
 
-/** The connection is closed afterwards, which releases the advisory lock. */
-async function prepare(client: Client): Promise<void> {
+/** Replicas take turns; what two of them do at once fails for one and does no harm. */
+async function inTurn(
+  client: Client,
+  { logger }: MaintenanceOptions,
+  whileAnother: 'wait' | 'leave',
+  action: () => Promise<void>,
+): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [
+      ADVISORY_LOCK,
+    ])
+    if (rows[0]?.locked) break
+    const idle = await idleHolder(client)
+    if (idle) {
+      logger.warn(idle, 'a session holds the lock of maintenance and does nothing with it: going on without')
+      break
+    }
+    if (whileAnother === 'leave') return
+    await delay(TURN_POLL_MILLIS)
+  }
   await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MILLIS}`)
+  try {
+    await action()
+  } finally {
+    // A pooler may keep the session when the connection is closed.
+    await client.query('SELECT pg_advisory_unlock($1)', [ADVISORY_LOCK]).catch(() => {})
+  }
+}
+
+/** The session that holds the lock, when it has been idle for so long that whoever took the lock must be gone. */
+async function idleHolder(client: Client): Promise<{ pid: number; idleSeconds: number } | undefined> {
+  const { rows } = await client.query<{ pid: number; idleSeconds: number }>(
+    `SELECT pid, extract(epoch FROM clock_timestamp() - state_change)::int AS "idleSeconds"
+     FROM pg_locks JOIN pg_stat_activity USING (pid)
+     WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND objsubid = 1 AND (classid::bigint << 32) + objid::bigint = $1
+       AND state = 'idle' AND state_change < clock_timestamp() - $2 * interval '1 millisecond'`,
+    [ADVISORY_LOCK, MAX_IDLE_HOLDER_MILLIS],
+  )
+  return rows[0]
 }
 
 async function runSteps(

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { EventRecord } from '@agentic-hooks/events'
 import { bounded, connect, disconnect } from '../connection/connection.ts'
 import { UnavailableError } from '../connection/errors.ts'
+import { refuseNewPooler } from '../connection/pooler.ts'
 import { prepareSession } from '../connection/session.ts'
 import { isInternalError, isWithoutResource, lineOf, remedyOf } from '../connection/sqlstate.ts'
 import type { ResolvedOptions } from '../options.ts'
@@ -61,6 +62,7 @@ export class Writer {
     const client = await connect(this.#options)
     try {
       await bounded(client, this.#options.connectTimeoutMillis, () => prepareSession(client, this.#options))
+      await refuseNewPooler(client, this.#options)
     } catch (error) {
       await disconnect(client)
       throw error

@@ -151,6 +151,10 @@ export class Spool implements Exporter {
     if (!isWell) await this.#files.health()
   }
 
+  get degradation(): string | null {
+    return this.exporter.degradation ?? null
+  }
+
   /** Drains again all that was set aside: rejected events, and files that were damaged. */
   async restore(): Promise<Restored> {
     this.#throwIfNotStarted()
