@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 const BUILD_TIMEOUT_MILLIS = 20 * 60_000
+const APT_LOCK = join(tmpdir(), 'agentic-hooks-apt.lock')
 const OUTPUT_LINES = 20
 
 /** What this project builds or downloads once and keeps outside the tree: `$XDG_CACHE_HOME/agentic-hooks`. */
@@ -34,8 +35,10 @@ export async function missing(
 ): Promise<string | null> {
   if (await present()) return null
   if (install && process.getuid?.() === 0 && has('apt-get')) {
-    await runIn('/', 'apt-get', ['update', '-qq'])
-    await runIn('/', 'apt-get', ['install', '-y', '-qq', '--no-install-recommends', debianPackage])
+    // Test files that run at the same time take turns: apt-get fails while another one is at it.
+    await runIn('/', 'flock', [APT_LOCK, 'apt-get', 'update', '-qq'])
+    const install = ['install', '-y', '-qq', '--no-install-recommends', debianPackage]
+    await runIn('/', 'flock', [APT_LOCK, 'apt-get', ...install])
     return null
   }
   return `${command} is not installed (Debian: apt-get install ${debianPackage})`

@@ -91,7 +91,7 @@ export class PostgresExporter implements Exporter, EventReader {
       await this.#warnWithoutFsync(client)
       if (this.#options.manageSchema) await this.#prepareSchema(client)
       else await checkSchema(client)
-      this.#pool ??= await createPool(this.#options)
+      this.#pool ??= createPool(this.#options)
     } finally {
       await disconnect(client)
     }

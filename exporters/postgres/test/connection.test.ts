@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { sampleRecords } from '@agentic-hooks/events/testing'
 import { againAfterMidnight } from '@agentic-hooks/testing/midnight'
 import { execute, freePort, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createExporter, migrate, UnavailableError } from '../src/index.ts'
 import { RecordingLogger, SILENT, send, startExporter } from './exporters.ts'
 
@@ -73,9 +73,45 @@ describe('sslmode', () => {
     expect(await execute(plainUrl, TLS_OF_WRITERS)).toEqual([{ ssl: false }])
   })
 
+  it('prefer falls back where pg_hba.conf lets a role in without TLS only, for reading too', async () => {
+    const own = await startPostgres({
+      settings: { ssl: 'on' },
+      files: {
+        'server.crt': read('server.crt'),
+        'server.key': read('server.key'),
+        'pg_hba.conf': `hostssl all nossl all reject\nhostnossl all nossl all trust\nhost all all all scram-sha-256`,
+      },
+    })
+    onTestFinished(() => own.stop())
+    const database = new URL(await own.createDatabase())
+    await execute(database.href, 'CREATE ROLE nossl LOGIN; GRANT ALL ON SCHEMA public TO nossl')
+    const url = Object.assign(new URL(database), { username: 'nossl' }).href
+    const exporter = await startExporter({ databaseUrl: url })
+    await send(exporter, sampleRecords(1))
+    await exporter.health()
+    expect(await execute(database.href, TLS_OF_WRITERS)).toEqual([{ ssl: false }])
+    await expect(startOnce(withParameters(url, { sslmode: 'require' }))).rejects.toThrow('28000')
+  })
+
   it('require does not fall back', async () => {
     const databaseUrl = withParameters(plainUrl, { sslmode: 'require' })
     await expect(startOnce(databaseUrl)).rejects.toThrow('does not support SSL')
+  })
+
+  it('channel_binding=require stores and reads where the server binds SCRAM to its TLS', async () => {
+    const databaseUrl = withParameters(tlsUrl, { sslmode: 'require', channel_binding: 'require' })
+    const exporter = await startExporter({ databaseUrl })
+    await send(exporter, sampleRecords(1))
+    await exporter.health()
+  })
+
+  it.each([
+    ['without TLS', { channel_binding: 'require' }],
+    ['without TLS that was asked for', { channel_binding: 'require', sslmode: 'disable' }],
+  ])('channel_binding=require is refused by a server %s', async (_, parameters) => {
+    await expect(startOnce(withParameters(plainUrl, parameters))).rejects.toThrow(
+      'channel_binding is require',
+    )
   })
 
   it('stands beside search_path, which names the schema of the tables', againAfterMidnight(), async () => {
@@ -151,6 +187,39 @@ describe('sslmode', () => {
       await exporter.start()
       expect(await send(exporter, sampleRecords(1))).toMatchObject({ stored: 1 })
     })
+  })
+})
+
+describe('several hosts', () => {
+  it('are tried in turn, and writers and readers follow to another one when the first takes no more writes', async () => {
+    const servers = await Promise.all([startPostgres({ owned: true }), startPostgres({ owned: true })])
+    onTestFinished(async () => {
+      await Promise.all(servers.map((server) => server.stop()))
+    })
+    const [first, second] = servers.map(({ url }) => new URL(url)) as [URL, URL]
+    await migrate({ databaseUrl: second.href, logger: SILENT })
+    const databaseUrl = first.href.replace(first.host, `${first.host},${second.host}`)
+    const exporter = await startExporter({ databaseUrl })
+    await send(exporter, sampleRecords(1))
+    await exporter.health()
+    await execute(first.href, 'ALTER DATABASE postgres SET default_transaction_read_only = on')
+    await execute(
+      first.href,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agentic-hooks'`,
+    )
+    const events = sampleRecords(2)
+    await vi.waitFor(() => send(exporter, events), { timeout: 10_000 })
+    await vi.waitFor(() => exporter.health(), { timeout: 10_000 })
+    const read: string[] = []
+    for await (const { eventId } of exporter.query({})) read.push(eventId)
+    expect(read.sort()).toEqual(events.map(({ eventId }) => eventId).sort())
+  })
+
+  it('of which none can be used are reported each with its reason', async () => {
+    const [one, two] = [await freePort(), await freePort()]
+    await expect(startOnce(`postgres://user:secret@127.0.0.1:${one},127.0.0.1:${two}/db`)).rejects.toThrow(
+      new RegExp(`127.0.0.1:${one}: .*ECONNREFUSED.*; 127.0.0.1:${two}: .*ECONNREFUSED`),
+    )
   })
 })
 

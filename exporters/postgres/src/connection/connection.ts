@@ -3,6 +3,7 @@ import type { ResolvedOptions } from '../options.ts'
 import { type DatabaseHost, databaseHosts } from './database-url.ts'
 import { ReadOnlyError, UnavailableError } from './errors.ts'
 import { fixSettings } from './session.ts'
+import { remedyOf } from './sqlstate.ts'
 
 export type ConnectionOptions = Pick<ResolvedOptions, 'databaseUrl' | 'connectTimeoutMillis'>
 
@@ -14,7 +15,7 @@ const MAX_READERS = 2
 /**
  * A connection that is ready for queries, to the first host that answers and is fit. As with libpq, `sslmode=prefer` (the
  * default) falls back to plain text when the server offers no TLS, or lets this user in only without it.
- * @throws the error of the last host
+ * @throws the host's error; of several hosts an UnavailableError with the error of each
  */
 export async function connect(options: ConnectionOptions): Promise<Client> {
   return (await connectTo(databaseHosts(options.databaseUrl), options)).client
@@ -27,28 +28,40 @@ interface Connected {
 }
 
 async function connectTo(hosts: readonly DatabaseHost[], options: ConnectionOptions): Promise<Connected> {
-  let failure: unknown
+  const failures: string[] = []
   for (const host of hosts) {
     try {
-      return await connectToHost(host, options)
+      const connected = await connectToHost(host, options)
+      latestConfigs.set(options, connected.config)
+      return connected
     } catch (error) {
-      failure = error
+      // As in libpq: a host that refuses the user is not passed over for one that may have other data.
+      if (hosts.length === 1 || remedyOf(error) === 'configuration') throw error
+      failures.push(`${addressOf(host)}: ${UnavailableError.from(error).message}`)
     }
   }
-  throw failure
+  throw new UnavailableError(`none of the hosts can be used: ${failures.join('; ')}`)
 }
 
+function addressOf({ url }: DatabaseHost): string {
+  return url.searchParams.get('host') ?? url.host
+}
+
+/** What each exporter's latest connection was made with, by its options: its pool of readers goes there too. */
+const latestConfigs = new WeakMap<ConnectionOptions, ClientConfig>()
+
 async function connectToHost(
-  { url, mustBeWritable }: DatabaseHost,
-  options: ConnectionOptions,
+  { url, mustBeWritable, connectTimeoutMillis }: DatabaseHost,
+  { connectTimeoutMillis: defaultMillis }: ConnectionOptions,
 ): Promise<Connected> {
   const sslmode = sslModeOf(url)
-  const config = clientConfig(url, options, sslmode)
+  const timeoutMillis = connectTimeoutMillis ?? defaultMillis
+  const config = clientConfig(url, timeoutMillis, sslmode)
   try {
     return await connectWith(config, mustBeWritable)
   } catch (error) {
     if (sslmode !== 'prefer' || !maySucceedInPlainText(error)) throw error
-    return connectWith(clientConfig(url, options, 'disable'), mustBeWritable)
+    return connectWith(clientConfig(url, timeoutMillis, 'disable'), mustBeWritable)
   }
 }
 
@@ -56,6 +69,7 @@ async function connectWith(config: ClientConfig, mustBeWritable: boolean): Promi
   const client = new Client(config)
   // Whoever uses the connection learns of its loss from the query that fails.
   client.on('error', () => {})
+  if (config.enableChannelBinding) requireChannelBinding(client)
   await client.connect()
   try {
     const timeoutMillis = config.connectionTimeoutMillis ?? 0
@@ -68,6 +82,24 @@ async function connectWith(config: ClientConfig, mustBeWritable: boolean): Promi
     throw error
   }
   return { client, config }
+}
+
+/** `channel_binding=require`: gives up before an answer to a server that asks for less than SCRAM bound to its TLS. */
+function requireChannelBinding({ connection }: Client): void {
+  const refuse = () => {
+    connection.stream.destroy(
+      new UnavailableError(
+        'PostgreSQL: channel_binding is require, and the server offers no SCRAM-SHA-256-PLUS',
+      ),
+    )
+  }
+  connection.once('authenticationCleartextPassword', refuse)
+  connection.once('authenticationMD5Password', refuse)
+  connection.once('authenticationSASL', ({ mechanisms }: { mechanisms: readonly string[] }) => {
+    if (!mechanisms.includes('SCRAM-SHA-256-PLUS')) refuse()
+    else connection.off('authenticationOk', refuse)
+  })
+  connection.once('authenticationOk', refuse)
 }
 
 async function isReadOnly(client: Client): Promise<boolean> {
@@ -102,20 +134,25 @@ export async function disconnect(client: Client): Promise<void> {
 }
 
 /**
- * Connections for reading, made when they are needed. Each goes the way that `connect` goes, so that a pool outlives the
- * failover of its server.
+ * Connections for reading, made when they are needed. Each goes where the latest `connect` with these options went, with
+ * TLS or without, so that the pool follows a failover to another host.
  */
-export async function createPool(options: ResolvedOptions): Promise<Pool> {
-  const { client, config } = await connectTo(databaseHosts(options.databaseUrl), options)
-  await disconnect(client)
+export function createPool(options: ResolvedOptions): Pool {
+  const query_timeout = options.queryTimeoutMillis
   const pool = new Pool({
-    ...config,
     max: MAX_READERS,
     allowExitOnIdle: true,
-    query_timeout: options.queryTimeoutMillis,
+    connectionTimeoutMillis: options.connectTimeoutMillis,
+    Client: class extends Client {
+      constructor() {
+        const config = latestConfigs.get(options)
+        super({ ...config, query_timeout })
+        if (config?.enableChannelBinding) requireChannelBinding(this)
+      }
+    },
     verify: (client, done) => {
       fixSettings(client)
-        .then(() => client.query(`SET statement_timeout = ${options.queryTimeoutMillis}`))
+        .then(() => client.query(`SET statement_timeout = ${query_timeout}`))
         .then(() => done(), done)
     },
   })
@@ -132,13 +169,13 @@ function maySucceedInPlainText(error: unknown): boolean {
   return error instanceof Error && error.message === 'The server does not support SSL connections'
 }
 
-function clientConfig(host: URL, options: ConnectionOptions, sslmode: string): ClientConfig {
+function clientConfig(host: URL, connectTimeoutMillis: number, sslmode: string): ClientConfig {
   const url = new URL(host)
   url.searchParams.set('sslmode', sslmode)
   url.searchParams.set('uselibpqcompat', 'true')
   return {
     connectionString: url.href,
-    connectionTimeoutMillis: options.connectTimeoutMillis,
+    connectionTimeoutMillis: connectTimeoutMillis,
     enableChannelBinding: url.searchParams.get('channel_binding') === 'require',
     fallback_application_name: 'agentic-hooks',
     keepAlive: true,
