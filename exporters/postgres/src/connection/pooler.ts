@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { bounded, type ConnectionOptions, connect, disconnect } from './connection.ts'
 import { PoolerError } from './errors.ts'
 
 const BACKEND = `SELECT pg_backend_pid() AS pid, current_setting('agentic_hooks.probe', true) AS probe`
 
-/** Other clients of the pooler may take the session that the two connections would share. */
-const ATTEMPTS = 5
+/** Other clients of the pooler, our own among them, may take the session that the two connections would share. */
+const ATTEMPTS = 30
+const MAX_PAUSE_MILLIS = 5
 
 interface Backend {
   readonly pid: number
@@ -35,6 +37,7 @@ export async function refusePooler(client: Client, options: ConnectionOptions): 
       const hasMoved = after.pid !== before.pid || after.probe !== probe || before.probe !== probe
       if (isShared || hasMoved) throw new PoolerError('transaction')
       await other.query('ROLLBACK')
+      await delay(Math.random() * MAX_PAUSE_MILLIS)
     }
   } finally {
     await disconnect(other)
@@ -43,16 +46,11 @@ export async function refusePooler(client: Client, options: ConnectionOptions): 
 
 /**
  * For a connection that is made anew: somebody may have put a pooler there since the start.
- * @throws PoolerError as {@link refusePooler}; a pooler that has no other session to spare passes
+ * @throws PoolerError as {@link refusePooler}, or the error of the second connection, which a pooler has to have room for
  */
 export async function refuseNewPooler(client: Client, options: ConnectionOptions): Promise<void> {
   const { pid } = await backendOf(client)
-  if (!isPooled(client, pid)) return
-  try {
-    await refusePooler(client, options)
-  } catch (error) {
-    if (error instanceof PoolerError) throw error
-  }
+  if (isPooled(client, pid)) await refusePooler(client, options)
 }
 
 /** Poolers tell their clients a process id of their own making, for cancelling; PostgreSQL tells the backend's. */

@@ -14,8 +14,8 @@ import { PoolerError, SchemaError } from './errors.ts'
 export type Remedy = 'row' | 'duplicate' | 'conflict' | 'reconnect' | 'retry' | 'configuration'
 
 const INTERNAL_ERROR = 'XX000'
-/** Ours: an event refers to a row of hook_resources that is not there. */
-export const WITHOUT_RESOURCE = 'AH001'
+/** Begins the value that PostgreSQL is made to refuse when an event refers to a row of hook_resources that is not there. */
+export const WITHOUT_RESOURCE = 'rows of hook_resources are missing, found: '
 
 /** By SQLSTATE, or by its class (the first two characters) where the code is not listed. */
 const REMEDIES: ReadonlyMap<string, Remedy> = new Map([
@@ -52,7 +52,7 @@ const REMEDIES: ReadonlyMap<string, Remedy> = new Map([
 export function remedyOf(error: unknown): Remedy {
   if (error instanceof SchemaError || error instanceof PoolerError) return 'configuration'
   if (!(error instanceof DatabaseError) || error.code === undefined) return 'reconnect'
-  if (isWithoutPartition(error)) return 'retry'
+  if (isWithoutPartition(error) || isWithoutResource(error)) return 'retry'
   return REMEDIES.get(error.code) ?? REMEDIES.get(error.code.slice(0, 2)) ?? 'retry'
 }
 
@@ -74,7 +74,7 @@ export function lineOf(error: unknown): number | null {
 
 /** Somebody, or a failover, took rows of hook_resources away that were there before. */
 export function isWithoutResource(error: unknown): boolean {
-  return error instanceof DatabaseError && error.code === WITHOUT_RESOURCE
+  return error instanceof DatabaseError && error.code === '22P02' && error.message.includes(WITHOUT_RESOURCE)
 }
 
 /** An error that a row or the server may have caused. */

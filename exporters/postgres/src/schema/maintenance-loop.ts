@@ -72,7 +72,7 @@ export class MaintenanceLoop {
         : maintenanceIntervalMillis
       await delay(MIN_PAUSE_MILLIS, undefined, { signal, ref: false }).catch(() => {})
       // Replicas take turns rather than all coming at once.
-      const waitMillis = intervalMillis * (0.8 + Math.random() * 0.4) - MIN_PAUSE_MILLIS
+      const waitMillis = Math.max(0, intervalMillis * (0.8 + Math.random() * 0.4) - MIN_PAUSE_MILLIS)
       await delay(waitMillis, undefined, {
         signal: AbortSignal.any([signal, this.#waiting.signal]),
         ref: false,
