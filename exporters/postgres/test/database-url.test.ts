@@ -78,7 +78,9 @@ describe('a database URL', () => {
     ['postgres://user:xyzzy@one/hooks?__proto__=1', 'its parameter "__proto__" is not supported'],
     ['postgres://user:xyzzy@one/hooks?gssencmode=require', 'its gssencmode is "require"'],
   ])('that cannot be used is refused by a sentence without its password: %s', (databaseUrl, reason) => {
-    expect(() => createExporter({ databaseUrl })).toThrow(/option databaseUrl (cannot be used|is not allowed)/)
+    expect(() => createExporter({ databaseUrl })).toThrow(
+      /option databaseUrl (cannot be used|is not allowed)/,
+    )
     expect(() => createExporter({ databaseUrl })).toThrow(new RegExp(reason))
     expect(() => createExporter({ databaseUrl })).not.toThrow(/xyz|zzy|zy@/)
   })
