@@ -6,7 +6,7 @@ import { startReceiver } from '@agentic-hooks/testing/receiver'
 import { valueIn } from '@agentic-hooks/testing/stored-events'
 import { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { migrate, type PostgresExporterOptions } from '../src/index.ts'
+import { type Logger, migrate, type PostgresExporterOptions } from '../src/index.ts'
 import { missingPartitions, periodOf, periodsFrom } from '../src/schema/partitions.ts'
 import { emptyDatabase, RecordingLogger, SILENT, send, startExporter } from './exporters.ts'
 
@@ -50,7 +50,7 @@ async function eventsByTable(): Promise<Record<string, unknown>> {
 const at = (timestampMicros: number, fields: Partial<EventRecord> = {}) =>
   sampleRecord({ timestampMicros, ...fields })
 
-const migrateNow = (options: Partial<PostgresExporterOptions>) =>
+const migrateNow = (options: Partial<PostgresExporterOptions> & { logger?: Logger }) =>
   migrate({ databaseUrl, logger: SILENT, partitionsAhead: 0, ...options })
 
 describe('periods', () => {

@@ -82,7 +82,7 @@ ${settings}
 
   it('in transaction mode with a single session is refused at start, with the reason', async () => {
     const url = await behind('transaction', 'default_pool_size = 1')
-    const exporter = createExporter({ databaseUrl: url, logger: SILENT, connectTimeoutMillis: 1_000 })
+    const exporter = createExporter({ databaseUrl: url, connectTimeoutMillis: 1_000 }, { logger: SILENT })
     onTestFinished(() => exporter.shutdown())
     await expect(exporter.start()).rejects.toThrow(/behind a pooler in transaction mode/)
   })
