@@ -1,5 +1,12 @@
 import { styleText } from 'node:util'
-import { type EventReader, EventType, type StoredEvent } from '@agentic-hooks/events'
+import {
+  type EventReader,
+  EventType,
+  queryEvents,
+  querySessions,
+  type SessionSummary,
+  type StoredEvent,
+} from '@agentic-hooks/events'
 import { formatTable, median, type Row } from '../harness.ts'
 
 const MOST_SESSIONS_SHOWN = 12
@@ -9,7 +16,8 @@ export async function describeStore(
   store: EventReader,
   from: Date,
 ): Promise<{ text: string; events: number }> {
-  const summaries = await store.sessions({ from })
+  const summaries: SessionSummary[] = []
+  for await (const summary of querySessions(store, { from })) summaries.push(summary)
   const ends = new Map(
     (await eventsOf(store, EventType.SessionCompleted, from)).map((event) => [event.sessionId, event]),
   )
@@ -67,7 +75,7 @@ async function tools(store: EventReader, from: Date): Promise<Row[]> {
 
 async function eventsOf(store: EventReader, eventType: string, from: Date): Promise<StoredEvent[]> {
   const events: StoredEvent[] = []
-  for await (const event of store.query({ eventTypes: [eventType], from })) events.push(event)
+  for await (const event of queryEvents(store, { eventTypes: [eventType], from })) events.push(event)
   return events
 }
 

@@ -1,5 +1,4 @@
 import type { EventBatch } from './batch.ts'
-import type { StoredEvent } from './event.ts'
 
 /**
  * Makes batches durable. This file is the whole contract between the receiver and a store; every exporter,
@@ -71,40 +70,3 @@ export type CreateExporter = (
   options: Readonly<Record<string, unknown>>,
   context: ExporterContext,
 ) => Exporter
-
-/** An exporter that can also answer questions. */
-export interface EventReader {
-  /** Matching events by time, then by event id, oldest first. */
-  query(query: EventQuery): AsyncIterable<StoredEvent>
-  /** One summary a session that has matching events, the latest started first. */
-  sessions(query: EventQuery): Promise<SessionSummary[]>
-}
-
-/** Every given condition must hold. */
-export interface EventQuery {
-  readonly sessionId?: string
-  readonly eventTypes?: readonly string[]
-  /** Inclusive. */
-  readonly from?: Date
-  /** Exclusive. */
-  readonly to?: Date
-  /** Most events or sessions returned. Default: no limit. */
-  readonly limit?: number
-}
-
-export interface SessionSummary {
-  readonly sessionId: string
-  readonly startedAt: Date
-  readonly lastEventAt: Date
-  readonly events: number
-  /** Tools started. */
-  readonly tools: number
-  /** Tools completed with `data.success` false, and errors. */
-  readonly failures: number
-  /** Tools blocked. */
-  readonly blocked: number
-}
-
-export function isEventReader(exporter: Exporter): exporter is Exporter & EventReader {
-  return 'query' in exporter && 'sessions' in exporter
-}

@@ -26,8 +26,8 @@ describe('batchOf', () => {
 describe('isEventReader', () => {
   it('is false for an exporter that only stores', () => {
     expect(isEventReader(new SinkExporter())).toBe(false)
-    expect(isEventReader(Object.assign(new SinkExporter(), { query: () => {}, sessions: () => {} }))).toBe(
-      true,
-    )
+    expect(
+      isEventReader(Object.assign(new SinkExporter(), { readEvents: () => {}, readSessions: () => {} })),
+    ).toBe(true)
   })
 })

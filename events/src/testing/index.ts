@@ -1,4 +1,5 @@
 export { JsonParser } from '../codec/json-parser.ts'
 export * from './conformance.ts'
+export { type ReaderHarness, readerConformance } from './reader-conformance.ts'
 export * from './samples.ts'
 export * from './sink.ts'

@@ -1,14 +1,15 @@
 import { GroupCommit, PROBE_BYTES, UnavailableError } from '@agentic-hooks/durable-files'
 import {
   type EventBatch,
+  type EventPage,
   type EventQuery,
   type EventReader,
   type Exporter,
   type ExportOptions,
   type ExportResult,
   encodeLines,
-  type SessionSummary,
-  type StoredEvent,
+  type PageRequest,
+  type SessionPage,
 } from '@agentic-hooks/events'
 import { LogFile } from './log-file.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -85,12 +86,12 @@ export class JsonlExporter implements Exporter, EventReader {
     await this.#file.release()
   }
 
-  query(query: EventQuery): AsyncIterable<StoredEvent> {
-    return this.#reader.query(query)
+  readEvents(query: EventQuery, page?: PageRequest): Promise<EventPage> {
+    return this.#reader.readEvents(query, page)
   }
 
-  sessions(query: EventQuery): Promise<SessionSummary[]> {
-    return this.#reader.sessions(query)
+  readSessions(query: EventQuery, page?: PageRequest): Promise<SessionPage> {
+    return this.#reader.readSessions(query, page)
   }
 
   async #append(lines: readonly Buffer[], byteLength: number): Promise<void> {

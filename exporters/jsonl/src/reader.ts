@@ -9,13 +9,20 @@ import {
 } from '@agentic-hooks/durable-files'
 import {
   decodeLine,
+  type EventPage,
   type EventQuery,
   type EventReader,
   type EventRecord,
   EventType,
+  type PageKey,
+  type PageRequest,
+  type ResolvedPage,
+  resolvePage,
+  type SessionPage,
   type SessionSummary,
   type StoredEvent,
   toHookEvent,
+  toPage,
 } from '@agentic-hooks/events'
 import type { Logger } from './options.ts'
 import { rotatedFiles } from './rotation.ts'
@@ -26,18 +33,22 @@ export interface JsonlReaderOptions {
   readonly logger: Logger
 }
 
-/** Where an event that was asked for is; not the event itself, of which there may be more than fit into memory. */
+/** Where an event that was asked for is; not the event itself, which may be large. */
 interface Place {
   readonly timestampMicros: number
-  readonly eventId: string
+  readonly id: string
   readonly file: OpenFile
   readonly start: number
   readonly end: number
 }
 
 /**
- * Answers questions from the files of a path, the rotated ones included, while they are written to. There is
- * no index: every question reads all lines. An event that is there more than once counts once.
+ * Answers questions from the files of a path, the rotated ones included, while they are written to. An event that is
+ * there more than once counts once.
+ *
+ * There is no index: a page of events reads all lines once, and holds the places of about two pages and then the
+ * events of one. A page of sessions reads all lines twice, and holds the id and the start of every matching session
+ * and then the event ids of the page's sessions.
  */
 export class JsonlReader implements EventReader {
   readonly #options: JsonlReaderOptions
@@ -46,52 +57,56 @@ export class JsonlReader implements EventReader {
     this.#options = options
   }
 
-  async *query(query: EventQuery): AsyncGenerator<StoredEvent> {
-    const files = await this.#openFiles()
-    try {
-      for (const { file, start, end } of await this.#findPlaces(files, query)) {
-        const line = await readRange(file, start, end)
-        yield toHookEvent(decodeLine(line.toString()))
+  async readEvents(query: EventQuery, request: PageRequest = {}): Promise<EventPage> {
+    const page = resolvePage('events', query, request)
+    return this.#withFiles(async (files) => {
+      const found = new FirstKeys<Place>(page)
+      for await (const { record, line, file } of this.#matching(files, query)) {
+        const { timestampMicros, eventId: id } = record
+        found.add({ timestampMicros, id, file, start: line.start, end: line.end })
       }
-    } finally {
-      for (const file of files) await file.close()
-    }
+      const { items, ...cursors } = toPage('events', found.keys(), page, (place) => place)
+      const events: StoredEvent[] = []
+      for (const { file, start, end } of items) {
+        events.push(toHookEvent(decodeLine((await readRange(file, start, end)).toString())))
+      }
+      return { events, ...cursors }
+    })
   }
 
-  async sessions(query: EventQuery): Promise<SessionSummary[]> {
-    const files = await this.#openFiles()
-    try {
-      const sessions = new Map<string, SessionCounts>()
-      const seen = new Set<string>()
+  async readSessions(query: EventQuery, request: PageRequest = {}): Promise<SessionPage> {
+    const page = resolvePage('sessions', query, request)
+    return this.#withFiles(async (files) => {
+      const starts = new Map<string, number>()
       for await (const { record } of this.#matching(files, query)) {
-        if (seen.has(record.eventId)) continue
+        const startedMicros = starts.get(record.sessionId) ?? Number.POSITIVE_INFINITY
+        starts.set(record.sessionId, Math.min(startedMicros, record.timestampMicros))
+      }
+      const found = new FirstKeys<PageKey>(page)
+      for (const [id, timestampMicros] of starts) found.add({ id, timestampMicros })
+      const { items, ...cursors } = toPage('sessions', found.keys(), page, (key) => key)
+      const counts = new Map(items.map(({ id }) => [id, new SessionCounts(id)]))
+      const seen = new Set<string>()
+      for await (const { record } of this.#matching(files, query, false)) {
+        const session = counts.get(record.sessionId)
+        if (!session || seen.has(record.eventId)) continue
         seen.add(record.eventId)
-        const session = sessions.get(record.sessionId) ?? new SessionCounts(record)
-        sessions.set(record.sessionId, session)
         session.add(record)
       }
-      const summaries = Array.from(sessions.values(), (session) => session.summary())
-      return summaries
-        .sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime() || (a.sessionId < b.sessionId ? -1 : 1))
-        .slice(0, query.limit ?? summaries.length)
+      return { sessions: Array.from(counts.values(), (session) => session.summary()), ...cursors }
+    })
+  }
+
+  async #withFiles<T>(answer: (files: readonly OpenFile[]) => Promise<T>): Promise<T> {
+    const files = await this.#openFiles()
+    try {
+      return await answer(files)
     } finally {
       for (const file of files) await file.close()
     }
   }
 
-  /** The places of the oldest `limit` events, oldest first. */
-  async #findPlaces(files: readonly OpenFile[], query: EventQuery): Promise<Place[]> {
-    const limit = query.limit ?? Number.POSITIVE_INFINITY
-    let places: Place[] = []
-    for await (const { record, line, file } of this.#matching(files, query)) {
-      const { timestampMicros, eventId } = record
-      places.push({ timestampMicros, eventId, file, start: line.start, end: line.end })
-      if (places.length >= 2 * limit + 1000) places = firstOf(places, limit)
-    }
-    return firstOf(places, limit)
-  }
-
-  async *#matching(files: readonly OpenFile[], query: EventQuery) {
+  async *#matching(files: readonly OpenFile[], query: EventQuery, reports = true) {
     const matches = matcher(query)
     let wrongLines = 0
     for (const file of files) {
@@ -105,7 +120,8 @@ export class JsonlReader implements EventReader {
       }
     }
     const { path, logger } = this.#options
-    if (wrongLines > 0) logger.warn({ path, wrongLines }, 'some lines are no events; import names them')
+    if (reports && wrongLines > 0)
+      logger.warn({ path, wrongLines }, 'some lines are no events; import names them')
   }
 
   /** Oldest first. The current file is opened first, so that one that is rotated meanwhile is not missed. */
@@ -161,9 +177,43 @@ function isPlain(text: string): boolean {
   return /^[\w .:-]*$/.test(text)
 }
 
-function firstOf(places: Place[], limit: number): Place[] {
-  places.sort((a, b) => a.timestampMicros - b.timestampMicros || (a.eventId < b.eventId ? -1 : 1))
-  return places.filter((place, index) => place.eventId !== places[index - 1]?.eventId).slice(0, limit)
+/** The first of many keys from the start of a page on, one more than the page holds, each once. */
+class FirstKeys<T extends PageKey> {
+  readonly #page: ResolvedPage
+  #keys: T[] = []
+
+  constructor(page: ResolvedPage) {
+    this.#page = page
+  }
+
+  add(key: T): void {
+    if (!this.#isFromStart(key)) return
+    this.#keys.push(key)
+    if (this.#keys.length >= 2 * this.#page.limit + 1000) this.#keys = this.keys()
+  }
+
+  keys(): T[] {
+    const sorted = this.#keys.sort((a, b) => this.#compare(a, b))
+    return sorted.filter(({ id }, index) => id !== sorted[index - 1]?.id).slice(0, this.#page.limit + 1)
+  }
+
+  #isFromStart(key: PageKey): boolean {
+    const { start } = this.#page
+    if (!start) return true
+    const compared = this.#compare(key, start)
+    return compared > 0 || (compared === 0 && start.isInclusive)
+  }
+
+  /** In the order of reading. */
+  #compare(a: PageKey, b: PageKey): number {
+    const ascending = a.timestampMicros - b.timestampMicros || compareBytes(a.id, b.id)
+    return this.#page.isDescending ? -ascending : ascending
+  }
+}
+
+/** By the bytes of UTF-8, as PostgreSQL's collation "C" does; by UTF-16 an emoji would come before U+FFFD. */
+function compareBytes(a: string, b: string): number {
+  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
 class SessionCounts {
@@ -175,7 +225,7 @@ class SessionCounts {
   #failures = 0
   #blocked = 0
 
-  constructor({ sessionId }: EventRecord) {
+  constructor(sessionId: string) {
     this.#sessionId = sessionId
   }
 

@@ -2,17 +2,17 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FaultyFileSystem } from '@agentic-hooks/durable-files/testing'
-import { decodeLine } from '@agentic-hooks/events'
-import { type ExporterHarness, exporterConformance } from '@agentic-hooks/events/testing'
+import { decodeLine, type ExporterContext } from '@agentic-hooks/events'
+import { type ExporterHarness, exporterConformance, readerConformance } from '@agentic-hooks/events/testing'
 import { describe, it } from 'vitest'
 import { createExporter } from '../src/index.ts'
 
-function harness(options: object, failing: FaultyFileSystem['failing']): ExporterHarness {
+function harness(options: object, failing: FaultyFileSystem['failing']) {
   let directory = ''
   let fileSystem = new FaultyFileSystem()
   const path = () => join(directory, 'not', 'there', 'events.jsonl')
   return {
-    async create(context) {
+    async create(context: ExporterContext) {
       directory = await mkdtemp(join(tmpdir(), 'exporter-jsonl-'))
       fileSystem = new FaultyFileSystem()
       fileSystem.failing = failing
@@ -32,7 +32,7 @@ function harness(options: object, failing: FaultyFileSystem['failing']): Exporte
       },
     },
     close: () => rm(directory, { recursive: true }),
-  }
+  } satisfies ExporterHarness
 }
 
 describe('the JSONL exporter', () => {
@@ -46,4 +46,8 @@ describe('the JSONL exporter whose sync fails', () => {
 describe('the JSONL exporter with a small queue', () => {
   const small = harness({ maxQueuedBytes: 2 ** 20, maxGroupBytes: 1000, maxFileBytes: 2 ** 40 }, 'writev')
   for (const { name, run } of exporterConformance(small)) it(name, run)
+})
+
+describe('the reader of the JSONL exporter', () => {
+  for (const { name, run } of readerConformance(harness({ maxFileBytes: 10_000 }, 'writev'))) it(name, run)
 })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { OpenFile } from '@agentic-hooks/durable-files'
 import { FaultyFileSystem } from '@agentic-hooks/durable-files/testing'
-import { batchOf, encodeLines } from '@agentic-hooks/events'
+import { batchOf, encodeLines, queryEvents } from '@agentic-hooks/events'
 import { sampleRecord, sampleRecords } from '@agentic-hooks/events/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createExporter, type JsonlExporter } from '../src/index.ts'
@@ -100,7 +100,7 @@ describe('health', () => {
     expect(statSync(path).size).toBe(size)
     await write()
     const found: string[] = []
-    for await (const { eventId } of exporter.query({})) found.push(eventId)
+    for await (const { eventId } of queryEvents(exporter, {})) found.push(eventId)
     expect(found).toHaveLength(2)
   })
 

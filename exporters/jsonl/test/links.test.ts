@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LockedError } from '@agentic-hooks/durable-files'
-import { batchOf, decodeLine } from '@agentic-hooks/events'
+import { batchOf, decodeLine, queryEvents } from '@agentic-hooks/events'
 import { sampleRecords } from '@agentic-hooks/events/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createExporter, type JsonlExporter } from '../src/index.ts'
@@ -73,7 +73,7 @@ describe('a path that is a symbolic link', () => {
     )
     expect(lines.map((line) => decodeLine(line).eventId)).toEqual(records.map(({ eventId }) => eventId))
     const found: string[] = []
-    for await (const { eventId } of exporter.query({})) found.push(eventId)
+    for await (const { eventId } of queryEvents(exporter, {})) found.push(eventId)
     expect(found.sort()).toEqual(records.map(({ eventId }) => eventId).sort())
   })
 

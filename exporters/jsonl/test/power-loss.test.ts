@@ -5,7 +5,7 @@ import {
   seededRandom,
   type Workload,
 } from '@agentic-hooks/durable-files/testing'
-import { batchOf, decodeLine } from '@agentic-hooks/events'
+import { batchOf, decodeLine, queryEvents } from '@agentic-hooks/events'
 import { sampleRecords } from '@agentic-hooks/events/testing'
 import { describe, expect, it } from 'vitest'
 import { createExporter } from '../src/index.ts'
@@ -72,7 +72,7 @@ describe.each([
       const records = sampleRecords(1)
       await exporter.export(batchOf(records), { signal: never })
       const found = new Set<string>()
-      for await (const { eventId } of exporter.query({})) found.add(eventId)
+      for await (const { eventId } of queryEvents(exporter, {})) found.add(eventId)
       for (const eventId of [...expected, records[0]!.eventId]) expect(found).toContain(eventId)
       await exporter.shutdown()
     }

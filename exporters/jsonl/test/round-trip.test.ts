@@ -8,6 +8,7 @@ import {
   type EventRecord,
   InvalidEventError,
   MAX_TIMESTAMP_MICROS,
+  queryEvents,
   toHookEvent,
 } from '@agentic-hooks/events'
 import { sampleRecords } from '@agentic-hooks/events/testing'
@@ -82,7 +83,7 @@ async function inFile<T>(use: (path: string) => Promise<T>): Promise<T> {
 async function read(path: string, warnings: object[] = []): Promise<Map<string, unknown>> {
   const reader = createExporter({ path }, { logger: { info() {}, warn: (fields) => warnings.push(fields) } })
   const found = new Map<string, unknown>()
-  for await (const event of reader.query({})) found.set(event.eventId, event)
+  for await (const event of queryEvents(reader, {})) found.set(event.eventId, event)
   return found
 }
 

@@ -1,14 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type {
   EventBatch,
+  EventPage,
   EventQuery,
   EventReader,
   Exporter,
   ExporterContext,
   ExportOptions,
   ExportResult,
-  SessionSummary,
-  StoredEvent,
+  PageRequest,
+  SessionPage,
 } from '@agentic-hooks/events'
 import type { Client, Pool } from 'pg'
 import { readClocks } from './connection/clock.ts'
@@ -151,12 +152,12 @@ export class PostgresExporter implements Exporter, EventReader {
     if (this.#options.manageSchema) await this.#maintenance.ensurePartitions(batch)
   }
 
-  query(query: EventQuery): AsyncIterable<StoredEvent> {
-    return this.#reader.query(query)
+  async readEvents(query: EventQuery, page?: PageRequest): Promise<EventPage> {
+    return this.#reader.readEvents(query, page)
   }
 
-  sessions(query: EventQuery): Promise<SessionSummary[]> {
-    return this.#reader.sessions(query)
+  async readSessions(query: EventQuery, page?: PageRequest): Promise<SessionPage> {
+    return this.#reader.readSessions(query, page)
   }
 
   get #reader(): Reader {

@@ -24,7 +24,7 @@ export interface PostgresExporterOptions {
   readonly connectTimeoutMillis?: number
   /** For one COPY to be committed; after it the connection is given up and its batches are rejected. Default 30,000. */
   readonly writeTimeoutMillis?: number
-  /** For an answer to `query` and `sessions`. Default 60,000. */
+  /** For one page of events or sessions. Default 60,000. */
   readonly queryTimeoutMillis?: number
   /** How long `start` waits for a server that is not there yet. Default 30,000. */
   readonly startTimeoutMillis?: number

@@ -1,10 +1,21 @@
-import type { EventQuery, EventReader, SessionSummary, StoredEvent } from '@agentic-hooks/events'
+import {
+  type EventPage,
+  type EventQuery,
+  type EventReader,
+  isStorableText,
+  MAX_TIMESTAMP_MICROS,
+  type PageRequest,
+  type PageStart,
+  type ResolvedPage,
+  resolvePage,
+  type SessionPage,
+  type SessionSummary,
+  type StoredEvent,
+  toPage,
+} from '@agentic-hooks/events'
 import type { Pool, PoolClient } from 'pg'
 import { type ClockOptions, requireAgreement } from './connection/clock.ts'
 import { ReadOnlyError, UnavailableError } from './connection/errors.ts'
-
-/** Events fetched at a time. */
-const PAGE_SIZE = 500
 
 const COLUMNS = `
   event_id, event_type, session_id, workflow_id, phase_id, milestone_id, data,
@@ -46,32 +57,32 @@ export class Reader implements EventReader {
     }
   }
 
-  /** Page after page, without a transaction: events that arrive meanwhile may be among them. */
-  async *query(query: EventQuery): AsyncIterable<StoredEvent> {
-    let remaining = query.limit ?? Number.POSITIVE_INFINITY
-    let last: EventRow | undefined
-    while (remaining > 0) {
-      const conditions = new Conditions(query)
-      if (last) conditions.after(last)
-      const size = Math.min(remaining, PAGE_SIZE)
-      const { rows } = await this.#pool.query<EventRow>(
-        `SELECT ${COLUMNS} FROM hook_events LEFT JOIN hook_resources ON id = resource_id
-         ${conditions} ORDER BY "timestamp", event_id LIMIT ${conditions.parameter(size)}`,
-        conditions.values,
-      )
-      for (const row of rows) yield storedEvent(row)
-      if (rows.length < size) return
-      remaining -= rows.length
-      last = rows.at(-1)
-    }
+  async readEvents(query: EventQuery, request: PageRequest = {}): Promise<EventPage> {
+    const page = resolvePage('events', query, request)
+    const conditions = new Conditions(query)
+    if (page.start) conditions.from(page, page.start)
+    const direction = page.isDescending ? 'DESC' : 'ASC'
+    const { rows } = await this.#pool.query<EventRow>(
+      `SELECT ${COLUMNS} FROM hook_events LEFT JOIN hook_resources ON id = resource_id ${conditions}
+       ORDER BY "timestamp" ${direction}, event_id ${direction} LIMIT ${conditions.parameter(page.limit + 1)}`,
+      conditions.values,
+    )
+    const { items, ...cursors } = toPage('events', rows, page, (row) => ({
+      timestampMicros: Number(row.timestamp_micros),
+      id: row.event_id,
+    }))
+    return { events: items.map(storedEvent), ...cursors }
   }
 
-  async sessions(query: EventQuery): Promise<SessionSummary[]> {
+  async readSessions(query: EventQuery, request: PageRequest = {}): Promise<SessionPage> {
+    const page = resolvePage('sessions', query, request)
     const conditions = new Conditions(query)
-    const limit = conditions.parameter(query.limit ?? null) // LIMIT NULL is none
+    const having = page.start ? `HAVING ${conditions.sessionsFrom(page, page.start)}` : ''
+    const direction = page.isDescending ? 'DESC' : 'ASC'
     const { rows } = await this.#pool.query<SessionRow>(
       `SELECT
          session_id, min("timestamp") AS started_at, max("timestamp") AS last_event_at, count(*) AS events,
+         (extract(epoch FROM min("timestamp")) * 1000000)::bigint AS started_micros,
          count(*) FILTER (WHERE event_type = 'tool_execution_started') AS tools,
          count(*) FILTER (
            WHERE event_type = 'error_occurred'
@@ -79,19 +90,16 @@ export class Reader implements EventReader {
          ) AS failures,
          count(*) FILTER (WHERE event_type = 'tool_blocked') AS blocked
        FROM hook_events ${conditions}
-       GROUP BY session_id ORDER BY started_at DESC, session_id
-       LIMIT ${limit}`,
+       GROUP BY session_id ${having}
+       ORDER BY started_at ${direction}, session_id COLLATE "C" ${direction}
+       LIMIT ${conditions.parameter(page.limit + 1)}`,
       conditions.values,
     )
-    return rows.map((row) => ({
-      sessionId: row.session_id,
-      startedAt: row.started_at,
-      lastEventAt: row.last_event_at,
-      events: Number(row.events),
-      tools: Number(row.tools),
-      failures: Number(row.failures),
-      blocked: Number(row.blocked),
+    const { items, ...cursors } = toPage('sessions', rows, page, (row) => ({
+      timestampMicros: Number(row.started_micros),
+      id: row.session_id,
     }))
+    return { sessions: items.map(sessionSummary), ...cursors }
   }
 }
 
@@ -116,6 +124,7 @@ interface EventRow {
 interface SessionRow {
   readonly session_id: string
   readonly started_at: Date
+  readonly started_micros: string
   readonly last_event_at: Date
   readonly events: string
   readonly tools: string
@@ -144,23 +153,46 @@ function storedEvent(row: EventRow): StoredEvent {
   }
 }
 
+function sessionSummary(row: SessionRow): SessionSummary {
+  return {
+    sessionId: row.session_id,
+    startedAt: row.started_at,
+    lastEventAt: row.last_event_at,
+    events: Number(row.events),
+    tools: Number(row.tools),
+    failures: Number(row.failures),
+    blocked: Number(row.blocked),
+  }
+}
+
 /** The WHERE clause of a query, and the values of its parameters. */
 class Conditions {
   readonly values: unknown[] = []
   readonly #clauses: string[] = []
 
   constructor({ sessionId, eventTypes, from, to }: EventQuery) {
-    if (sessionId !== undefined) this.#clauses.push(`session_id = ${this.parameter(sessionId)}`)
-    if (eventTypes) this.#clauses.push(`event_type = ANY(${this.parameter(eventTypes)})`)
-    if (from) this.#clauses.push(`"timestamp" >= ${this.parameter(from.toISOString())}`)
-    if (to) this.#clauses.push(`"timestamp" < ${this.parameter(to.toISOString())}`)
+    // PostgreSQL refuses a NUL, and would be sent another character in place of a lone surrogate.
+    if (sessionId !== undefined && !isStorableText(sessionId)) this.#clauses.push('false')
+    else if (sessionId !== undefined) this.#clauses.push(`session_id = ${this.parameter(sessionId)}`)
+    if (eventTypes) {
+      this.#clauses.push(`event_type = ANY(${this.parameter(eventTypes.filter(isStorableText))}::text[])`)
+    }
+    if (from) this.#clauses.push(`"timestamp" >= ${this.parameter(bound(from))}`)
+    if (to) this.#clauses.push(`"timestamp" < ${this.parameter(bound(to))}`)
   }
 
-  /** Only what comes after this row. The first condition alone lets PostgreSQL skip partitions. */
-  after({ timestamp_micros, event_id }: EventRow): void {
-    const timestamp = `'epoch'::timestamptz + ${this.parameter(timestamp_micros)} * interval '1 microsecond'`
-    this.#clauses.push(`"timestamp" >= ${timestamp}`)
-    this.#clauses.push(`("timestamp", event_id) > (${timestamp}, ${this.parameter(event_id)})`)
+  /** Only the events from there on. The first condition alone lets PostgreSQL skip partitions. */
+  from({ isDescending }: ResolvedPage, { timestampMicros, id, isInclusive }: PageStart): void {
+    const timestamp = this.#instant(timestampMicros)
+    const comparison = comparisonOf(isDescending, isInclusive)
+    this.#clauses.push(`"timestamp" ${isDescending ? '<=' : '>='} ${timestamp}`)
+    this.#clauses.push(`("timestamp", event_id) ${comparison} (${timestamp}, ${this.parameter(id)})`)
+  }
+
+  /** The condition on groups that leaves only the sessions from there on. */
+  sessionsFrom({ isDescending }: ResolvedPage, { timestampMicros, id, isInclusive }: PageStart): string {
+    const key = `(${this.#instant(timestampMicros)}, ${this.parameter(id)})`
+    return `(min("timestamp"), session_id COLLATE "C") ${comparisonOf(isDescending, isInclusive)} ${key}`
   }
 
   toString(): string {
@@ -172,4 +204,18 @@ class Conditions {
     this.values.push(value)
     return `$${this.values.length}`
   }
+
+  #instant(micros: number): string {
+    return `'epoch'::timestamptz + ${this.parameter(micros)} * interval '1 microsecond'`
+  }
+}
+
+function comparisonOf(isDescending: boolean, isInclusive: boolean): string {
+  return `${isDescending ? '<' : '>'}${isInclusive ? '=' : ''}`
+}
+
+/** A Date may be of a year that PostgreSQL cannot read; no event is of one. */
+function bound(time: Date): string {
+  const lastMillis = Math.ceil(MAX_TIMESTAMP_MICROS / 1000)
+  return new Date(Math.min(Math.max(time.getTime(), -1), lastMillis)).toISOString()
 }

@@ -125,7 +125,7 @@ describe('sslmode', () => {
     ])
     const tables = `SELECT count(*)::int AS tables FROM pg_tables WHERE schemaname = 'hooks'`
     expect(await execute(plainUrl, tables)).toEqual([{ tables: 4 + 3 }])
-    expect(await exporter.sessions({})).toHaveLength(1)
+    expect((await exporter.readSessions({})).sessions).toHaveLength(1)
   })
 
   describe('at start', () => {

@@ -1,3 +1,4 @@
+import { queryEvents } from '@agentic-hooks/events'
 import { sampleRecords } from '@agentic-hooks/events/testing'
 import { execute, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
 import { storedEvents, valueIn } from '@agentic-hooks/testing/stored-events'
@@ -56,7 +57,7 @@ describe('a database with settings of its own', () => {
     const partitions = `SELECT count(*)::int FROM pg_inherits WHERE inhparent = 'hook_events'::regclass`
     expect(await valueIn(ownUrl, partitions)).toBe(5)
     const read: string[] = []
-    for await (const { eventId } of exporter.query({})) read.push(eventId)
+    for await (const { eventId } of queryEvents(exporter, {})) read.push(eventId)
     expect(read.sort()).toEqual(events.map(({ eventId }) => eventId).sort())
   })
 })
