@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { queryEvents } from '@agentic-hooks/events'
 import { sampleRecords } from '@agentic-hooks/events/testing'
 import { againAfterMidnight } from '@agentic-hooks/testing/midnight'
 import { execute, freePort, type PostgresServer, startPostgres } from '@agentic-hooks/testing/postgres'
@@ -211,7 +212,7 @@ describe('several hosts', () => {
     await vi.waitFor(() => send(exporter, events), { timeout: 10_000 })
     await vi.waitFor(() => exporter.health(), { timeout: 10_000 })
     const read: string[] = []
-    for await (const { eventId } of exporter.query({})) read.push(eventId)
+    for await (const { eventId } of queryEvents(exporter, {})) read.push(eventId)
     expect(read.sort()).toEqual(events.map(({ eventId }) => eventId).sort())
   })
 

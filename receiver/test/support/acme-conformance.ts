@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { exporterConformance } from '@agentic-hooks/events/testing'
+import { type ExporterContext, isEventReader } from '@agentic-hooks/events'
+import { exporterConformance, readerConformance } from '@agentic-hooks/events/testing'
 import { loadExporter } from '../../src/storage/load.ts'
 import { readAcmeFile } from './acme.ts'
 
@@ -11,13 +12,21 @@ import { readAcmeFile } from './acme.ts'
 let path: string
 let stores = 0
 
-const cases = exporterConformance({
-  create(context) {
-    path = join(process.cwd(), `events-${stores++}`)
-    return loadExporter({ package: 'acme-exporter', options: { path } }, context)
-  },
-  read: () => readAcmeFile(path),
-})
+const create = (context: ExporterContext) => {
+  path = join(process.cwd(), `events-${stores++}`)
+  return loadExporter({ package: 'acme-exporter', options: { path } }, context)
+}
+
+const createReader = async (context: ExporterContext) => {
+  const exporter = await create(context)
+  if (!isEventReader(exporter)) throw new Error('acme-exporter answers no questions')
+  return exporter
+}
+
+const cases = [
+  ...exporterConformance({ create, read: () => readAcmeFile(path) }),
+  ...readerConformance({ create: createReader }),
+]
 
 const results: Record<string, string | null> = {}
 for (const { name, run } of cases) {

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { createReader } from './reader.js'
 
 /** Appends one JSON line an event, payloads as text, and syncs the file for every batch. */
 export function createExporter({ path }, { logger }) {
@@ -28,6 +29,7 @@ export function createExporter({ path }, { logger }) {
       lastWrite = written.catch(() => {})
       return written
     },
+    ...createReader(path),
     async shutdown() {
       await lastWrite
       await file?.close()
