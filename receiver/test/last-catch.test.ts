@@ -39,7 +39,7 @@ const LARGE: HttpRequest = { ...LOGS, body: `{"resourceLogs":[]}${' '.repeat(2 *
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 const exporter = (name: string) =>
   JSON.stringify([{ package: fileURLToPath(new URL(`support/${name}`, import.meta.url)) }])
-const NULL_EXPORTER = exporter('null-exporter.js')
+const NULL_EXPORTER = exporter('../../../testing/src/null-exporter.js')
 
 const get = (path: string): HttpRequest => ({ method: 'GET', path })
 

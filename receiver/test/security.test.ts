@@ -263,5 +263,5 @@ describe('logs', () => {
 
 /** An exporter that forgets everything. */
 const NULL_EXPORTER = JSON.stringify([
-  { package: fileURLToPath(new URL('support/null-exporter.js', import.meta.url)) },
+  { package: fileURLToPath(new URL('../../testing/src/null-exporter.js', import.meta.url)) },
 ])

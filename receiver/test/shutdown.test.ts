@@ -77,7 +77,7 @@ describe('SIGTERM under load', () => {
   )
 
   it('a second signal ends at once', async () => {
-    const exporter = new URL('support/null-exporter.js', import.meta.url).pathname
+    const exporter = new URL('../../testing/src/null-exporter.js', import.meta.url).pathname
     await using receiver = await startReceiver({
       env: { EXPORTERS: JSON.stringify([{ package: exporter, options: { delayMillis: 60_000 } }]) },
     })
