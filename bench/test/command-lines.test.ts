@@ -8,8 +8,10 @@ const ROOT = join(import.meta.dirname, '../..')
 const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   scripts: Record<string, string>
 }
-/** The scripts that are programs of this repository: `node FLAGS FILE`. */
-const OURS = Object.entries(scripts).filter(([, command]) => command.startsWith('node '))
+/** The scripts that are programs of this repository: `node FLAGS FILE`. npm itself runs `prepare`. */
+const OURS = Object.entries(scripts).filter(
+  ([name, command]) => name !== 'prepare' && command.startsWith('node '),
+)
 
 function start(command: string, flag: string) {
   const child = spawn(process.execPath, [...command.split(' ').slice(1), flag], { cwd: ROOT })

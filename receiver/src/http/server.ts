@@ -77,12 +77,13 @@ export class Server {
 
   /** Resolves to the URL that it listens on. */
   listen(port: number, host: string): Promise<string> {
-    const timer = setInterval(() => this.#check(), CHECK_CONNECTIONS_MILLIS)
-    this.#server.once('close', () => clearInterval(timer))
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject)
       this.#server.listen({ port, host }, () => {
         this.#server.off('error', reject)
+        // Only now: a server that cannot listen is never closed, and its timer would hold the process.
+        const timer = setInterval(() => this.#check(), CHECK_CONNECTIONS_MILLIS)
+        this.#server.once('close', () => clearInterval(timer))
         const { address, family, port: actualPort } = this.#server.address() as AddressInfo
         resolve(`${this.#scheme}://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`)
       })
