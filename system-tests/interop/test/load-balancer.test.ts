@@ -50,7 +50,10 @@ describe.skipIf(MISSING.haproxy)('HAProxy, of a request that ends the receiver t
 
 describe.skipIf(MISSING.haproxy)('HAProxy, of a receiver that is killed', () => {
   it('sends to another one what the receiver did not answer, and what it no longer takes', async () => {
-    const exporter = { package: support('../../../testing/src/null-exporter.js'), options: { delayMillis: 1_000 } }
+    const exporter = {
+      package: support('../../../testing/src/null-exporter.js'),
+      options: { delayMillis: 1_000 },
+    }
     const { replicas, url } = await startReplicas(3, exporter)
     const pending = Array.from({ length: 30 }, () => post(url, 'custom'))
     await expect.poll(() => inFlight(replicas[0]!.url)).toBeGreaterThan(0)
